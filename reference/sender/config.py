@@ -1,0 +1,166 @@
+"""What a sender is told: where to send, as whom, and within which limits. Wrong values are refused here, by name."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from reference.sender.errors import ConfigError
+
+if TYPE_CHECKING:
+    import ssl
+
+
+class CompletionForm(StrEnum):
+    """How a run is completed: by a control line in the body (the default), or by the older pair of headers."""
+
+    LINE = "line"
+    HEADERS = "headers"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SenderConfig:
+    """The settings of one sender, for one run. Times are seconds, sizes are bytes.
+
+    The defaults are those of the production sender that `docs/protocol.md` describes.
+
+    Args:
+        url: The run's whole ingest URL, http or https.
+        token: The bearer token. It goes to that URL only, is never logged, and is absent from `repr`.
+        max_buffered_events: Unacknowledged events held at the most; past it `enqueue` refuses (WIN-3).
+        max_buffered_bytes: The same in bytes of serialised events.
+        max_window_events: Events in one request at the most (WIN-1).
+        max_window_bytes: Bytes in the body of one request at the most. An event of the largest size must fit.
+        max_event_bytes: An event's whole line at the most, without the newline, under its number (WIN-2).
+        window_age: How long a request stays open for events that are enqueued meanwhile. 0 closes it as soon as
+            the buffer is drained, which makes each request a batch.
+        flush_delay: How long an idle sender waits for company before it sends its first event.
+        retry_delay: The ceiling of the first wait after a failure; it doubles with each further one. The wait is
+            drawn evenly between nothing and the ceiling.
+        max_retry_delay: What the ceiling grows to at the most.
+        request_timeout: One clock for everything a request waits for from its peer: connecting, an upload that is
+            not read, the answer's head and its body. It stands still only while a window that is up to date waits
+            for the next event.
+        stop_timeout: How long `stop` drains when it isn't told otherwise.
+        completion: Which form of completion to send.
+        ssl_context: For https: certificates of your own. None takes the system's.
+
+    Raises:
+        ConfigError: A value can't work. It names the field, the value and what would be right.
+    """
+
+    url: str
+    token: str = field(repr=False)
+    max_buffered_events: int = 20_000
+    max_buffered_bytes: int = 64_000_000
+    max_window_events: int = 900
+    max_window_bytes: int = 4_000_000
+    max_event_bytes: int = 900_000
+    window_age: float = 300.0
+    flush_delay: float = 0.0
+    retry_delay: float = 1.0
+    max_retry_delay: float = 30.0
+    request_timeout: float = 10.0
+    stop_timeout: float = 30.0
+    completion: CompletionForm = CompletionForm.LINE
+    ssl_context: ssl.SSLContext | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        _check_url(self.url)
+        _check_token(self.token)
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if each.name in _COUNTS:
+                _check_count(each.name, value)
+            elif each.name in _TIMES:
+                _check_time(each.name, value, zero_allowed=_TIMES[each.name])
+        if not isinstance(self.completion, CompletionForm):
+            raise ConfigError("completion", self.completion, "CompletionForm.LINE or CompletionForm.HEADERS")
+        self._check_that_limits_fit()
+
+    def _check_that_limits_fit(self) -> None:
+        smallest_line = len('{"seq":1,"event":{}}')
+        if self.max_event_bytes < smallest_line:
+            raise ConfigError(
+                "max_event_bytes", self.max_event_bytes, f"at least {smallest_line}, the line of an empty event"
+            )
+        if self.max_window_bytes <= self.max_event_bytes:
+            raise ConfigError(
+                "max_window_bytes",
+                self.max_window_bytes,
+                f"more than max_event_bytes={self.max_event_bytes}, so that the largest event and its newline fit",
+            )
+        if self.max_buffered_bytes < self.max_event_bytes:
+            raise ConfigError(
+                "max_buffered_bytes",
+                self.max_buffered_bytes,
+                f"at least max_event_bytes={self.max_event_bytes}, so that the largest event fits",
+            )
+        if self.max_retry_delay < self.retry_delay:
+            raise ConfigError(
+                "max_retry_delay", self.max_retry_delay, f"at least retry_delay={self.retry_delay}, since delays grow"
+            )
+
+
+_COUNTS = frozenset(
+    {"max_buffered_events", "max_buffered_bytes", "max_window_events", "max_window_bytes", "max_event_bytes"}
+)
+# Whether zero makes sense: no age is a batch and no delay is at once, but no time for a request is no request.
+_TIMES = {
+    "window_age": True,
+    "flush_delay": True,
+    "retry_delay": False,
+    "max_retry_delay": False,
+    "request_timeout": False,
+    "stop_timeout": True,
+}
+
+
+def _check_count(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ConfigError(name, value, "a whole number, 1 or more")
+
+
+def _check_time(name: str, value: object, *, zero_allowed: bool) -> None:
+    least = "0 or more" if zero_allowed else "more than 0"
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        is_right = value > 0 or (value == 0 and zero_allowed)
+    else:
+        is_right = False
+    if not is_right:
+        raise ConfigError(name, value, f"seconds as a finite number, {least}")
+
+
+def _check_url(url: object) -> None:
+    example = "such as https://events.example/v1/runs/my-run/ingest"
+    if not isinstance(url, str):
+        raise ConfigError("url", url, f"an http or https URL, {example}")
+    try:
+        parts = urlsplit(url)
+        has_bad_port = parts.port == 0
+    except ValueError as error:
+        raise ConfigError("url", url, f"a URL, {example} ({error})") from error
+    if parts.username is not None or parts.password is not None:
+        # The value is not shown: it holds a password.
+        raise ConfigError("url", "…@…", "a URL without user and password; the token is a field of its own")
+    if not parts.scheme or any(character.isspace() for character in url):
+        raise ConfigError("url", url, f"an http or https URL, {example}")
+    if parts.scheme not in {"http", "https"}:
+        raise ConfigError("url", url, f"the scheme http or https, {example}")
+    if not parts.hostname or has_bad_port:
+        raise ConfigError("url", url, f"a URL with a host (and a port from 1 to 65535, where it has one), {example}")
+    if parts.fragment:
+        raise ConfigError("url", url, "a URL without a fragment (#…): fragments are not sent")
+
+
+def _check_token(token: object) -> None:
+    # What was wrong is told without the value: part of a token is a secret too.
+    if not isinstance(token, str):
+        raise ConfigError("token", f"<{type(token).__name__}>", "a string")
+    if not token:
+        raise ConfigError("token", "", "a token that isn't empty")
+    if not all("!" <= character <= "~" for character in token):
+        raise ConfigError("token", "<hidden>", "printable ASCII without spaces, as an HTTP header carries it")

@@ -1,0 +1,84 @@
+"""How an event becomes bytes: once, when it is enqueued, so that nothing the caller does later shows (WIRE-4).
+
+orjson does the work. It is asked again, more slowly, for the two things in which it differs from what the protocol
+promises: it writes NaN and infinities as null, which would change the event in silence, and it refuses integers over
+64 bits, which JSON can carry.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from typing import Any
+
+import orjson
+
+from reference.sender.errors import UnserializableError
+
+_OPENING_BRACE = ord("{")
+_INT64_MIN = -(2**63)
+_UINT64_MAX = 2**64 - 1
+
+
+def encode_event(event: object) -> bytes:
+    """Serialise an event to one line of compact UTF-8 JSON.
+
+    What orjson serialises natively (dataclasses, datetimes, UUIDs, enums) is taken too, in its form.
+
+    Raises:
+        UnserializableError: It is not a JSON object, or holds something that JSON can't carry.
+    """
+    try:
+        payload = orjson.dumps(event)
+    except TypeError as error:
+        return _encode_with_large_integers(event, error)
+    if payload[0] != _OPENING_BRACE:
+        raise UnserializableError(f"an event must be a JSON object, got {type(event).__name__}")
+    if b"null" in payload:
+        _refuse_non_finite(event, "event")
+    return payload
+
+
+def _encode_with_large_integers(event: object, refusal: TypeError) -> bytes:
+    if not isinstance(event, dict) or "64-bit" not in str(refusal):
+        raise UnserializableError(f"{refusal}") from refusal
+    try:
+        _refuse_non_finite(event, "event")
+        return orjson.dumps(_with_large_integers_written(event))
+    except UnserializableError:
+        raise
+    except (TypeError, ValueError, RecursionError) as error:
+        # A ValueError is an integer too long for Python to write in decimal; a RecursionError, an event in itself.
+        raise UnserializableError(f"{error}") from error
+
+
+def _with_large_integers_written(value: Any) -> Any:
+    match value:
+        case dict():
+            return {key: _with_large_integers_written(each) for key, each in value.items()}
+        case list() | tuple():
+            return [_with_large_integers_written(each) for each in value]
+        case int() if not _INT64_MIN <= value <= _UINT64_MAX:
+            return orjson.Fragment(str(value))
+        case _:
+            return value
+
+
+def _refuse_non_finite(value: object, path: str) -> None:
+    match value:
+        case dict():
+            for key, each in value.items():
+                _refuse_non_finite(each, f"{path}.{key}")
+        case list() | tuple():
+            for index, each in enumerate(value):
+                _refuse_non_finite(each, f"{path}[{index}]")
+        case float() if not math.isfinite(value):
+            raise UnserializableError(f"{path} is {value}, which JSON can't carry")
+        case Enum():
+            _refuse_non_finite(value.value, path)
+        case _ if is_dataclass(value):
+            for each in fields(value):
+                _refuse_non_finite(getattr(value, each.name), f"{path}.{each.name}")
+        case _:
+            pass

@@ -1,0 +1,169 @@
+"""What the sender's parts say to each other, and what they say to the caller.
+
+Three vocabularies. What the caller hears: `Outcome`, `EventDropped`, `HealthChanged`, `SenderStats`, `DrainReport`.
+What the core is told, in the past tense: `Answered`, `AttemptFailed`. What the core says to do, in the imperative:
+the members of `Command`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Outcome(StrEnum):
+    """What `enqueue` says about an event. Anything but `ACCEPTED` is final for it, and is counted as dropped."""
+
+    ACCEPTED = "accepted"
+    FULL = "full"
+    OVERSIZED = "oversized"
+    UNSERIALIZABLE = "unserializable"
+    CLOSED = "closed"
+
+
+class DropReason(StrEnum):
+    """Why an event was dropped: refused by `enqueue` (the first four), or singled out later."""
+
+    FULL = "full"
+    OVERSIZED = "oversized"
+    UNSERIALIZABLE = "unserializable"
+    CLOSED = "closed"
+    REJECTED = "rejected"
+    """The backend refuses this very event again and again, alone, while it answers otherwise (RTY-7)."""
+
+
+class Health(StrEnum):
+    """How delivery goes."""
+
+    HEALTHY = "healthy"
+    RETRYING = "retrying"
+    """The last attempt failed; the events are held, and it is tried again."""
+    FAILED = "failed"
+    """Nothing more can be delivered to this run by this sender; what is undelivered is reported by `stop`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventDropped:
+    """An event will not be delivered.
+
+    `event` is the caller's object where `enqueue` refused it, and decoded from what would have been sent where it was
+    dropped later. `detail` says in words what was wrong with it.
+    """
+
+    reason: DropReason
+    detail: str
+    event: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthChanged:
+    """Delivery goes better or worse than before; `detail` says why."""
+
+    health: Health
+    detail: str
+
+
+Notice: TypeAlias = EventDropped | HealthChanged
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SenderStats:
+    """The counters of a sender at one moment.
+
+    `enqueued == delivered + undelivered + sum(dropped.values())` holds at every moment (DLV-1). `enqueued` counts
+    every event that was handed to `enqueue`, also those it refused.
+    """
+
+    enqueued: int
+    delivered: int
+    undelivered: int
+    dropped: Mapping[DropReason, int]
+    requests: int
+    failed_requests: int
+    last_accepted_seq: int | None
+    """The last number that the backend confirmed; None before it was first asked."""
+    health: Health
+
+
+_NO_DROPS: Mapping[DropReason, int] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrainReport:
+    """What became of everything that was enqueued, as `stop` returns it.
+
+    `undelivered` events were accepted by `enqueue` and not acknowledged by the backend. Of these, `unconfirmed` were
+    sent in an attempt whose outcome is unknown: the backend may have them. `why` is None if all went as asked, and
+    otherwise says what stood in the way.
+    """
+
+    delivered: int
+    undelivered: int
+    unconfirmed: int = 0
+    dropped: Mapping[DropReason, int] = field(default_factory=lambda: _NO_DROPS)
+    completed: bool
+    why: str | None = None
+
+    @property
+    def all_delivered(self) -> bool:
+        """Whether every event that was handed to `enqueue` was delivered."""
+        return self.undelivered == 0 and not any(self.dropped.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """The backend, or a proxy before it, answered an attempt with a whole answer.
+
+    `last_accepted_seq` is None unless the body says it beyond doubt (DLV-6). `retry_after` is in seconds from now.
+    """
+
+    status: int
+    last_accepted_seq: int | None = None
+    retry_after: float | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptFailed:
+    """An attempt ended without a whole answer: nobody knows how much of it was taken."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """Do nothing until a time, or until so many events are buffered, or until `stop` or `flush` is called."""
+
+    until: float
+    until_buffered: int
+
+
+@dataclass(frozen=True, slots=True)
+class AskPosition:
+    """Ask the backend for the last number it accepted, with an empty request."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenWindow:
+    """Open a request and send what `fill` gives, until it gives `None`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompleteRun:
+    """Tell the backend that nothing follows `final_seq`."""
+
+    final_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """There is nothing more to do, ever."""
+
+
+Attempt: TypeAlias = AskPosition | OpenWindow | CompleteRun
+Command: TypeAlias = Attempt | Wait | Finish

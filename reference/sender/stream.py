@@ -1,0 +1,307 @@
+"""The sender for asyncio: a thin shell that does what the core says, and owns tasks, timers and the callback."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import random
+from typing import TYPE_CHECKING, Any, Self, assert_never
+
+import orjson
+
+from reference.sender import wire
+from reference.sender.config import CompletionForm
+from reference.sender.core import SenderCore
+from reference.sender.encoding import encode_event
+from reference.sender.errors import NotDeliveredError, UnserializableError
+from reference.sender.http import HttpAttempts
+from reference.sender.messages import (
+    AskPosition,
+    CompleteRun,
+    DropReason,
+    EventDropped,
+    Finish,
+    Health,
+    HealthChanged,
+    OpenWindow,
+    Outcome,
+    Wait,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+    from types import TracebackType
+
+    from reference.sender.config import SenderConfig
+    from reference.sender.http import PeerClock
+    from reference.sender.messages import Answered, AttemptFailed, DrainReport, Notice, SenderStats
+
+_log = logging.getLogger(__name__)
+
+_NEVER = 1 << 62
+_GRACE_TO_CLOSE = 0.1
+
+
+class EventStreamSender:
+    """Streams the events of one run to its backend: in order, none lost, none twice, and never makes `enqueue` wait.
+
+    One task does all the sending. It is started by the first `enqueue` inside a running event loop (or by `flush`
+    or `stop`), and ends with `stop`, which must be awaited: a process that ends without it loses what is buffered.
+
+    As an async context manager it stops on the way out. If the body raised, the run is drained but not completed, so
+    that a successor can go on with it.
+
+        async with EventStreamSender(SenderConfig(url=url, token=token)) as sender:
+            sender.enqueue({"type": "turn.started", "turn": 1})
+
+    Guarantees: what `docs/guarantees.md` lists as MUST and SHOULD. Limits: the events are held in memory; a second
+    writer of the same run can't be told apart; all methods belong to the thread of one event loop.
+
+    Args:
+        config: Where to send, as whom, and within which limits.
+        on_notice: Called with every `EventDropped` and every `HealthChanged`, as it happens, in the thread of the
+            event loop; what it raises is logged and otherwise ignored. It must not block.
+    """
+
+    def __init__(self, config: SenderConfig, *, on_notice: Callable[[Notice], None] | None = None) -> None:
+        self._config = config
+        self._on_notice = on_notice
+        self._core = SenderCore(config, draw=random.random)
+        self._http: HttpAttempts | None = None
+        self._pump: asyncio.Task[None] | None = None
+        self._drain: asyncio.Task[DrainReport] | None = None
+        self._waker: asyncio.Future[None] | None = None
+        # How many buffered events wake the sending task. 0: it isn't running yet.
+        self._wake_at = 0
+        self._watchers: set[asyncio.Future[None]] = set()
+
+    def __repr__(self) -> str:
+        return f"<EventStreamSender {self._config.url} {self._core.stats().health}>"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop(complete=error is None)
+
+    def enqueue(self, event: Any) -> Outcome:
+        """Take an event for delivery; return at once, without waiting for anything (LIV-1).
+
+        The event is serialised here and now, so that later changes to the object don't show (WIRE-4). Anything but
+        `Outcome.ACCEPTED` means that this event will not be sent; it is counted, and told to `on_notice`.
+
+        Args:
+            event: A dict that JSON can carry. NaN and infinities are refused; integers of any size are taken.
+        """
+        try:
+            payload = encode_event(event)
+        except UnserializableError as error:
+            if self._core.closed:
+                return self._refuse(Outcome.CLOSED, event)
+            return self._refuse(Outcome.UNSERIALIZABLE, event, str(error))
+        outcome = self._core.enqueue(payload)
+        if outcome is not Outcome.ACCEPTED:
+            return self._refuse(outcome, event)
+        if self._core.buffered >= self._wake_at:
+            self._wake()
+        return outcome
+
+    async def enqueue_when_room(self, event: Any) -> Outcome:
+        """Like `enqueue`, but where the buffer is full wait until there is room: for sources that can be held back.
+
+        Several callers may wait at the same time; which of them goes first is not promised.
+        """
+        try:
+            size = len(encode_event(event))
+        except UnserializableError:
+            return self.enqueue(event)
+        # An event over the limit never fits; `enqueue` says so.
+        while not self._core.closed and not self._core.has_room_for(min(size, self._config.max_event_bytes)):
+            self._wake()
+            await self._something_changed()
+        return self.enqueue(event)
+
+    async def flush(self) -> None:
+        """Wait until all that was enqueued before this call is acknowledged, or dropped and reported as such.
+
+        Windows are closed early for it. It waits as long as it takes: put it in `asyncio.timeout` to bound it.
+
+        Raises:
+            NotDeliveredError: That will never be: the run is closed to this sender, or the sender was stopped.
+        """
+        target = self._core.flush()
+        self._wake()
+        while self._core.settled < target:
+            if self._core.finished:
+                report = self._core.report()
+                raise NotDeliveredError(target - self._core.settled, report.why or "the sender was stopped")
+            await self._something_changed()
+
+    async def stop(self, timeout: float | None = None, *, complete: bool = True) -> DrainReport:
+        """Take no more events, deliver what is buffered, complete the run, and close. Say what became of everything.
+
+        It returns by its deadline whatever the backend does (DRN-3), and nothing is sent after it has returned
+        (DRN-5). Calling it again, also at the same time, starts no second drain: all callers get the report of the
+        first call, whose arguments count (DRN-7). Cancelling a caller doesn't end the drain.
+
+        Args:
+            timeout: The deadline in seconds from now; None takes `stop_timeout` of the configuration.
+            complete: Tell the backend that nothing follows. False leaves the run open for a successor (DRN-12).
+        """
+        if self._drain is None:
+            seconds = self._config.stop_timeout if timeout is None else timeout
+            self._core.stop(complete=complete)
+            self._wake()
+            self._drain = asyncio.create_task(self._drain_until(seconds), name="sendproof-drain")
+        return await asyncio.shield(self._drain)
+
+    def stats(self) -> SenderStats:
+        """The counters now. `enqueued == delivered + undelivered + sum(dropped.values())`, always (DLV-1)."""
+        return self._core.stats()
+
+    # The sending task.
+
+    async def _send_all(self) -> None:
+        loop = asyncio.get_running_loop()
+        core = self._core
+        self._http = http = HttpAttempts(self._config)
+        try:
+            while True:
+                happened: Answered | AttemptFailed
+                match core.next_command(loop.time()):
+                    case Finish():
+                        return
+                    case Wait() as wait:
+                        await self._park(wait)
+                        continue
+                    case AskPosition():
+                        happened = await http.send(b"")
+                    case OpenWindow():
+                        happened = await http.stream(self._window, answer_began=core.close_window)
+                    case CompleteRun(final_seq=final_seq):
+                        happened = await self._complete(http, final_seq)
+                    case other:
+                        assert_never(other)
+                core.handle(happened, loop.time())
+                self._tell()
+        except Exception:  # noqa: BLE001 - logged, and told to the caller
+            # A bug of ours. The caller must hear of it: what is buffered will not be delivered.
+            _log.exception("the sending task broke")
+            core.give_up("the sending task broke; see the log")
+        finally:
+            self._tell()
+            await http.close()
+
+    async def _window(self, clock: PeerClock) -> AsyncGenerator[bytes, None]:
+        loop = asyncio.get_running_loop()
+        while True:
+            match self._core.fill(loop.time()):
+                case None:
+                    return
+                case Wait() as wait:
+                    clock.stand_still()
+                    await self._park(wait)
+                    clock.run()
+                case lines:
+                    yield lines
+
+    async def _complete(self, http: HttpAttempts, final_seq: int) -> Answered | AttemptFailed:
+        match self._config.completion:
+            case CompletionForm.LINE:
+                return await http.send(wire.completion_line(final_seq))
+            case CompletionForm.HEADERS:
+                return await http.send(b"", wire.completion_headers(final_seq))
+
+    async def _drain_until(self, seconds: float) -> DrainReport:
+        pump = self._pump
+        if pump is not None and not pump.done():
+            _, running = await asyncio.wait({pump}, timeout=max(seconds, 0.0))
+            if running:
+                self._core.give_up(f"the deadline of {seconds:g} s passed")
+                pump.cancel()
+                await asyncio.wait({pump}, timeout=_GRACE_TO_CLOSE)
+        self._tell()
+        return self._core.report()
+
+    # Waiting and waking.
+
+    async def _park(self, wait: Wait) -> None:
+        loop = asyncio.get_running_loop()
+        self._waker = waker = loop.create_future()
+        self._wake_at = wait.until_buffered
+        timer = loop.call_at(wait.until, _set, waker) if math.isfinite(wait.until) else None
+        try:
+            await waker
+        finally:
+            self._wake_at = _NEVER
+            if timer is not None:
+                timer.cancel()
+
+    def _wake(self) -> None:
+        if self._waker is not None:
+            _set(self._waker)
+        elif self._pump is None:
+            self._start()
+
+    def _start(self) -> None:
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return  # held until there is one
+        self._wake_at = _NEVER
+        self._pump = loop.create_task(self._send_all(), name="sendproof-sender")
+
+    async def _something_changed(self) -> None:
+        watcher: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._watchers.add(watcher)
+        try:
+            await watcher
+        finally:
+            self._watchers.discard(watcher)
+
+    # Telling the caller.
+
+    def _tell(self) -> None:
+        for watcher in self._watchers:
+            _set(watcher)
+        for notice in self._core.take_notices():
+            match notice:
+                case EventDropped(event=payload):
+                    self._notify(EventDropped(reason=notice.reason, detail=notice.detail, event=orjson.loads(payload)))
+                case HealthChanged():
+                    level = logging.INFO if notice.health is Health.HEALTHY else logging.WARNING
+                    _log.log(level, "%s: %s (%s)", self._config.url, notice.health, notice.detail)
+                    self._notify(notice)
+
+    def _refuse(self, outcome: Outcome, event: Any, detail: str | None = None) -> Outcome:
+        reason = DropReason(outcome)
+        self._core.count_refusal(reason)
+        if self._on_notice is not None:
+            self._notify(EventDropped(reason=reason, detail=detail or self._why_refused(reason), event=event))
+        return outcome
+
+    def _why_refused(self, reason: DropReason) -> str:
+        match reason:
+            case DropReason.FULL:
+                held = f"max_buffered_events={self._config.max_buffered_events}"
+                return f"the buffer is full: {held}, max_buffered_bytes={self._config.max_buffered_bytes}"
+            case DropReason.OVERSIZED:
+                return f"its line is larger than max_event_bytes={self._config.max_event_bytes}"
+            case _:
+                return "the sender takes no more events: it was stopped, or the run is closed to it"
+
+    def _notify(self, notice: Notice) -> None:
+        if self._on_notice is None:
+            return
+        try:
+            self._on_notice(notice)
+        except Exception:  # noqa: BLE001 - the caller's callback must not end the sender
+            _log.exception("on_notice raised")
+
+
+def _set(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
