@@ -1,0 +1,44 @@
+"""A log by the name of its backend."""
+
+import difflib
+import logging
+from typing import Final
+
+from reference.event_log.backend import EventLog
+from reference.event_log.disabled import DisabledEventLog
+from reference.event_log.memory import DEFAULT_MAX_ENTRIES, DEFAULT_TTL_SECONDS, InMemoryEventLog
+
+_MEMORY: Final = "memory"
+_DISABLED: Final = ("disabled", "off", "none")
+
+_logger = logging.getLogger(__name__)
+
+
+def create_event_log(
+    backend: str = _MEMORY,
+    ttl_seconds: float = DEFAULT_TTL_SECONDS,
+    max_entries: int = DEFAULT_MAX_ENTRIES,
+) -> EventLog:
+    """Make the log that a configuration names. Raises nothing: a typo must not stop a boot.
+
+    A name that isn't known gives the log in memory, and a warning in the log `reference.event_log.factory`. (Not one
+    by `warnings`, which stops the boot of whoever turns those into errors.)
+
+    Args:
+        backend: `memory`, or `disabled`, `off` or `none`; case and surrounding space are ignored.
+        ttl_seconds: how old an event may become, in seconds; a value that is no use falls back to the default.
+        max_entries: how many events are kept; a value that is no use falls back to the default.
+    """
+    name = str(backend).strip().lower()
+    if name in _DISABLED:
+        return DisabledEventLog()
+    if name != _MEMORY:
+        known = (_MEMORY, *_DISABLED)
+        close = difflib.get_close_matches(name, known, n=1)
+        _logger.warning(
+            "unknown event log backend %.80r%s: keeping events in memory; known are %s",
+            backend,
+            f" (did you mean {close[0]!r}?)" if close else "",
+            ", ".join(known),
+        )
+    return InMemoryEventLog(ttl_seconds=ttl_seconds, max_entries=max_entries)
