@@ -1,0 +1,121 @@
+"""A connection: two ends, a channel each way, and the handshake that makes it."""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING, Any
+
+from conformance.simulation.link import Channel, Link, Side
+from conformance.simulation.transport import SimulatedTransport, reset_error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conformance.simulation.server import SimulatedServer
+
+
+def socket_address(host: str, port: int) -> tuple[Any, ...]:
+    """Make the address a socket would tell: of four parts in version 6 of IP."""
+    return (host, port, 0, 0) if ":" in host else (host, port)
+
+
+class Connection:
+    """One connection over `link`, from the moment a client asks for it.
+
+    The handshake is TCP's: the client is connected after one round trip, and the server gets to know half a round trip
+    later, together with the first bytes. `listener` finds the server that listens at that moment, if there is one.
+    """
+
+    def __init__(self, link: Link, client_port: int, listener: Callable[[], SimulatedServer | None]) -> None:
+        self._link = link
+        self._listener = listener
+        self._server_program: SimulatedServer | None = None
+        host = link.address[0]
+        client_name, server_name = socket_address(host, client_port), socket_address(*link.address)
+        to_server, to_client = Channel(link, Side.SERVER), Channel(link, Side.CLIENT)
+        self.channels = (to_server, to_client)
+        self.client = SimulatedTransport(
+            link.loop, to_server, on_lost=self._lost, sockname=client_name, peername=server_name
+        )
+        self.server = SimulatedTransport(
+            link.loop, to_client, on_lost=self._lost, sockname=server_name, peername=client_name
+        )
+        self.client.peer, self.server.peer = self.server, self.client
+        self._established = link.loop.create_future()
+        link.connections[self] = None
+
+    async def establish(self) -> SimulatedTransport:
+        """Shake hands, and return the client's end, which has no program yet.
+
+        Raises `ConnectionRefusedError` after a round trip if nobody listens, and `ConnectionResetError` if the link is
+        reset meanwhile. Cancelled, it leaves nothing behind.
+        """
+        to_server, _ = self.channels
+        to_server.send(self._syn_arrives)
+        try:
+            await self._established
+        except BaseException:
+            self.client.abort()
+            raise
+        return self.client
+
+    def reset(self, seen_by: Side) -> None:
+        """Let the ends in `seen_by` see a reset now, and lose what is on its way to them.
+
+        As long as the connection is being made there is nobody at the server's end, and the client's decides.
+        """
+        to_server, to_client = self.channels
+        if self._server_program is None:
+            if Side.CLIENT in seen_by:
+                self.client.receive_reset()
+                self.abandon()
+                self._fail(reset_error())
+            return
+        if Side.SERVER in seen_by:
+            to_server.discard()
+            self.server.receive_reset()
+        if Side.CLIENT in seen_by:
+            to_client.discard()
+            self.client.receive_reset()
+
+    def abandon(self) -> None:
+        """Take both ends away, without either sending a word."""
+        for channel in self.channels:
+            channel.discard()
+        self.client.lose(None)
+        self.server.lose(None)
+
+    def _syn_arrives(self) -> None:
+        _, to_client = self.channels
+        to_client.send(self._refusal_arrives if self._server_now() is None else self._syn_ack_arrives)
+
+    def _refusal_arrives(self) -> None:
+        self.abandon()
+        self._fail(ConnectionRefusedError(errno.ECONNREFUSED, f"Connect call failed {self._link.address}"))
+
+    def _syn_ack_arrives(self) -> None:
+        if not self._established.done():
+            to_server, _ = self.channels
+            to_server.send(self._ack_arrives)
+            self._established.set_result(None)
+
+    def _ack_arrives(self) -> None:
+        server = self._server_now()
+        if server is None:
+            self.server.abort()
+        else:
+            self._server_program = server
+            server.accept(self.server)
+
+    def _server_now(self) -> SimulatedServer | None:
+        return None if self._link.refuses else self._listener()
+
+    def _fail(self, error: OSError) -> None:
+        if not self._established.done():
+            self._established.set_exception(error)
+
+    def _lost(self, transport: SimulatedTransport) -> None:
+        if transport is self.server and self._server_program is not None:
+            self._server_program.part_with(transport)
+        if self.client.is_gone and self.server.is_gone:
+            self._link.connections.pop(self, None)

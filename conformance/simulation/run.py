@@ -1,0 +1,133 @@
+"""The way in: run a program in a simulation, from start to end."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from conformance.simulation.clock import LONGEST_TIME
+from conformance.simulation.errors import SimulationError
+from conformance.simulation.link import LinkConditions
+from conformance.simulation.loop import SimulatedLoop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from conformance.simulation.network import Network
+
+T = TypeVar("T")
+
+_NEARBY = LinkConditions()
+
+
+class Simulation:
+    """What a simulated program gets to know of its world."""
+
+    def __init__(self, loop: SimulatedLoop) -> None:
+        self._loop = loop
+
+    @property
+    def network(self) -> Network:
+        """The network: what goes wrong on it is decided here."""
+        return self._loop.network
+
+    def time(self) -> float:
+        """Tell the virtual time, in seconds since the simulation began; `loop.time()` is the same."""
+        return self._loop.time()
+
+
+def simulate(
+    main: Callable[[Simulation], Coroutine[Any, Any, T]],
+    *,
+    conditions: LinkConditions = _NEARBY,
+    max_time: float = 86_400.0,
+    max_iterations: int = 100_000,
+) -> T:
+    """Run `main` in virtual time on a simulated network, and return what it returns.
+
+    asyncio programs run as they are, aiohttp's client and server among them. The same program takes the same course,
+    each time: no real time passes, and the order of what happens follows from the program alone.
+
+    When `main` is done, or has failed, the other tasks are cancelled, the servers closed and the connections taken
+    away; nothing is left of the simulation, and an event loop set for this thread is untouched. It can't be called
+    where an event loop is running.
+
+    Args:
+        main: a coroutine function; it gets the `Simulation`.
+        conditions: of each link that doesn't get its own.
+        max_time: seconds of virtual time that `main` may take, and tearing down may take once more.
+        max_iterations: how often the loop may go round without time passing.
+
+    Raises:
+        DeadlockError: nothing can ever happen again, and `main` isn't done.
+        LivelockError: the program keeps the loop busy without letting time pass.
+        TimeLimitError: `max_time` has passed.
+        NotSimulatedError: the program, or a library it uses, reached for the real world, even if it got over that.
+        RuntimeError: an event loop is running here.
+        ValueError: a limit makes no sense.
+    """
+    if not 0 < max_time <= LONGEST_TIME:
+        raise ValueError(f"max_time must be more than 0 and at most {LONGEST_TIME} s, not {max_time!r}")
+    if max_iterations < 1:
+        raise ValueError(f"max_iterations must be 1 at least, not {max_iterations!r}")
+    if _a_loop_runs():
+        raise RuntimeError("simulate() can't be called where an event loop is running")
+    loop = SimulatedLoop(conditions, max_time=max_time, max_iterations=max_iterations)
+    try:
+        return _run(loop, main(Simulation(loop)))
+    finally:
+        loop.close()
+
+
+def _a_loop_runs() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _run(loop: SimulatedLoop, program: Coroutine[Any, Any, T]) -> T:
+    try:
+        result = loop.run_until_complete(loop.create_task(program))
+        loop.selector.raise_failure()
+    except BaseException as error:
+        cause = loop.selector.failure or error
+        try:
+            _tear_down(loop)
+        except SimulationError as late:
+            cause.add_note(f"and the simulation couldn't be torn down: {late}")
+        if cause is not error:
+            raise cause from error
+        raise
+    _tear_down(loop)
+    return result
+
+
+def _tear_down(loop: SimulatedLoop) -> None:
+    loop.selector.start_over()
+    # Once round first: an error out of the selector may have left the end of `main` ready, which stops the loop.
+    loop.stop()
+    loop.run_forever()
+    loop.run_until_complete(_end(loop))
+
+
+async def _end(loop: SimulatedLoop) -> None:
+    await _cancel_the_rest(loop)
+    loop.network.shut_down()
+    await asyncio.sleep(0)  # the protocols hear of it, and may start tasks once more
+    await _cancel_the_rest(loop)
+    await loop.shutdown_asyncgens()
+
+
+async def _cancel_the_rest(loop: SimulatedLoop) -> None:
+    myself = asyncio.current_task()
+    while rest := [task for task in asyncio.all_tasks() if task is not myself]:
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
+        for task in rest:
+            if not task.cancelled() and task.exception() is not None:
+                loop.call_exception_handler(
+                    {"message": "a task failed when the simulation ended", "exception": task.exception(), "task": task}
+                )
