@@ -97,11 +97,16 @@ class NumberedBuffer:
         for _ in range(taken):
             self._bytes -= len(self._events.popleft())
         self.delivered += taken
-        self.exposed -= taken
-        if last != self.acked + taken:
-            self.exposed = 0
-        self.acked = last
+        if last == self.acked + taken:
+            self.acked, self.exposed = last, self.exposed - taken
+        else:
+            self.renumber(last)
         return taken
+
+    def renumber(self, last: int) -> None:
+        """The backend is at `last` without having taken any of what is held: all of it follows from there."""
+        self.exposed = 0
+        self.acked = last
 
     def remove_head(self) -> bytes:
         """Take out the event at the head. Those behind it move up by one number, so none of them may be taken yet."""

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import math
+import ssl
+import sys
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from reference.sender.errors import ConfigError
-
-if TYPE_CHECKING:
-    import ssl
 
 
 class CompletionForm(StrEnum):
@@ -79,6 +76,8 @@ class SenderConfig:
                 _check_time(each.name, value, zero_allowed=_TIMES[each.name])
         if not isinstance(self.completion, CompletionForm):
             raise ConfigError("completion", self.completion, "CompletionForm.LINE or CompletionForm.HEADERS")
+        if not isinstance(self.ssl_context, ssl.SSLContext | None):
+            raise ConfigError("ssl_context", self.ssl_context, "an ssl.SSLContext or None")
         self._check_that_limits_fit()
 
     def _check_that_limits_fit(self) -> None:
@@ -126,8 +125,9 @@ def _check_count(name: str, value: object) -> None:
 
 def _check_time(name: str, value: object, *, zero_allowed: bool) -> None:
     least = "0 or more" if zero_allowed else "more than 0"
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        is_right = value > 0 or (value == 0 and zero_allowed)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        # Nor is an integer over all floats a time; NaN is on neither side of anything.
+        is_right = 0 < value <= sys.float_info.max or (value == 0 and zero_allowed)
     else:
         is_right = False
     if not is_right:
@@ -136,24 +136,27 @@ def _check_time(name: str, value: object, *, zero_allowed: bool) -> None:
 
 def _check_url(url: object) -> None:
     example = "such as https://events.example/v1/runs/my-run/ingest"
+    # What is before an @ may be a password, however wrong the rest is: then neither the value is shown nor a cause.
+    may_hold_password = "@" in str(url)
+    shown = "…@…" if may_hold_password else url
     if not isinstance(url, str):
-        raise ConfigError("url", url, f"an http or https URL, {example}")
+        raise ConfigError("url", shown, f"an http or https URL, {example}")
     try:
         parts = urlsplit(url)
         has_bad_port = parts.port == 0
     except ValueError as error:
-        raise ConfigError("url", url, f"a URL, {example} ({error})") from error
+        cause = None if may_hold_password else error
+        raise ConfigError("url", shown, f"a URL, {example}") from cause
     if parts.username is not None or parts.password is not None:
-        # The value is not shown: it holds a password.
-        raise ConfigError("url", "…@…", "a URL without user and password; the token is a field of its own")
-    if not parts.scheme or any(character.isspace() for character in url):
-        raise ConfigError("url", url, f"an http or https URL, {example}")
+        raise ConfigError("url", shown, "a URL without user and password; the token is a field of its own")
+    if not parts.scheme or not url.isprintable() or " " in url:
+        raise ConfigError("url", shown, f"an http or https URL, {example}")
     if parts.scheme not in {"http", "https"}:
-        raise ConfigError("url", url, f"the scheme http or https, {example}")
+        raise ConfigError("url", shown, f"the scheme http or https, {example}")
     if not parts.hostname or has_bad_port:
-        raise ConfigError("url", url, f"a URL with a host (and a port from 1 to 65535, where it has one), {example}")
+        raise ConfigError("url", shown, f"a URL with a host (and a port from 1 to 65535, where it has one), {example}")
     if parts.fragment:
-        raise ConfigError("url", url, "a URL without a fragment (#…): fragments are not sent")
+        raise ConfigError("url", shown, "a URL without a fragment (#…): fragments are not sent")
 
 
 def _check_token(token: object) -> None:

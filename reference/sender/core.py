@@ -75,7 +75,7 @@ class SenderCore:
         self._not_before = -math.inf
         self._conflicts = 0
         self._window_cap = config.max_window_events
-        self._window_refused = False
+        self._refusal: str | None = None  # of the last window, until it is known how far the backend got
         self._refusals_of_head = 0
         self._last_trouble = ""
 
@@ -102,7 +102,11 @@ class SenderCore:
         """Take an event, already serialised, or say why not."""
         if self._draining or self._finished:
             return Outcome.CLOSED
-        return self._buffer.append(payload)
+        outcome = self._buffer.append(payload)
+        if outcome is Outcome.FULL:
+            # There is room again once the open window is answered, and nothing more can come to wait for (WIN-3).
+            self.flush()
+        return outcome
 
     @property
     def closed(self) -> bool:
@@ -273,6 +277,10 @@ class SenderCore:
             case CompleteRun(final_seq=final_seq) if last == final_seq:
                 self._fail_for_good(f"completion at {last} is answered 409, and {last} is what the backend has")
                 return
+            case OpenWindow() if last > self._buffer.acked + self._buffer.exposed:
+                # Past everything that was ever sent: another writer's number. The window was refused, so it is kept.
+                self._buffer.renumber(last)
+                self._drop_outgrown()
             case AskPosition() | OpenWindow():
                 if self._settle_position(last):
                     self._on_progress()
@@ -289,8 +297,8 @@ class SenderCore:
             # The culprit, if there is one, is at the head of the next window.
             self._on_progress()
             return
-        self._window_refused = True
-        self._on_failure(_in_words(answer), now, answer.retry_after)
+        self._refusal = _in_words(answer)
+        self._on_failure(self._refusal, now, answer.retry_after)
         if last == self._buffer.acked:
             self._in_doubt = False
             self._judge_refused_window()
@@ -301,27 +309,25 @@ class SenderCore:
         Nothing of it was taken, or there would have been progress. Once may be chance. The second time, if the head
         was alone, it is the culprit; if it wasn't, it is sent alone next.
         """
-        if not self._window_refused:
-            return
-        self._window_refused = False
-        if self._buffer.acked != self._window_start - 1:
+        refusal, self._refusal = self._refusal, None
+        if refusal is None or self._buffer.acked != self._window_start - 1:
             return
         self._refusals_of_head += 1
         if self._window_count == 1 and self._refusals_of_head > 1:
-            self._reject_head()
+            self._reject_head(refusal)
         else:
             self._window_cap = 1
 
-    def _reject_head(self) -> None:
+    def _reject_head(self, refusal: str) -> None:
         # None of those behind it was taken: a backend reads no further than the line that it refuses.
         self._refusals_of_head = 0
-        self._drop(DropReason.REJECTED, self._last_trouble, self._buffer.remove_head())
+        self._drop(DropReason.REJECTED, refusal, self._buffer.remove_head())
 
     def _on_progress(self) -> None:
         self._failures = 0
         self._conflicts = 0
         self._refusals_of_head = 0
-        self._window_refused = False
+        self._refusal = None
         self._window_cap = min(self._window_cap * 2, self._config.max_window_events)
         self._last_trouble = ""
         self._change_health(Health.HEALTHY, "delivering")
@@ -349,9 +355,12 @@ class SenderCore:
         taken = self._buffer.settle(last)
         self._in_doubt = False
         self._position_known = True
+        self._drop_outgrown()
+        return taken > 0
+
+    def _drop_outgrown(self) -> None:
         for payload in self._buffer.remove_outgrown():
             self._drop(DropReason.OVERSIZED, "its line outgrew max_event_bytes under a longer number", payload)
-        return taken > 0
 
     # Windows.
 

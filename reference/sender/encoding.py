@@ -60,7 +60,8 @@ def _with_large_integers_written(value: Any) -> Any:
         case list() | tuple():
             return [_with_large_integers_written(each) for each in value]
         case int() if not _INT64_MIN <= value <= _UINT64_MAX:
-            return orjson.Fragment(str(value))
+            # Not `str`, which a subclass may have its own of.
+            return orjson.Fragment(int.__repr__(value))
         case _:
             return value
 
@@ -78,7 +79,13 @@ def _refuse_non_finite(value: object, path: str) -> None:
         case Enum():
             _refuse_non_finite(value.value, path)
         case _ if is_dataclass(value):
-            for each in fields(value):
-                _refuse_non_finite(getattr(value, each.name), f"{path}.{each.name}")
+            for name, each in _attributes(value).items():
+                _refuse_non_finite(each, f"{path}.{name}")
         case _:
             pass
+
+
+def _attributes(value: Any) -> dict[str, object]:
+    """What orjson writes of a dataclass: the fields, whatever else is in its `__dict__`, and nothing private."""
+    held = {each.name: getattr(value, each.name, None) for each in fields(value)} | getattr(value, "__dict__", {})
+    return {name: each for name, each in held.items() if not name.startswith("_")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,8 @@ _NO_TIMEOUT = aiohttp.ClientTimeout(total=None)
 _MOST_OF_AN_ANSWER = 64 * 1024
 _REDIRECTS = range(300, 400)
 _SUCCESS = range(200, 300)
+# A shorter token is no secret, and may be an ordinary word.
+_SHORTEST_SECRET = 8
 
 
 class PeerClock:
@@ -67,13 +70,18 @@ class HttpAttempts:
     async def stream(
         self, body: Callable[[PeerClock], AsyncGenerator[bytes, None]], *, answer_began: Callable[[], None]
     ) -> Answered | AttemptFailed:
-        """Make a request whose body is still coming. Its answer may come earlier; `answer_began` is called with the head."""
+        """Make a request whose body is still coming; `answer_began` is called with the answer's head, maybe earlier."""
         is_sent = False
 
         async def tracked(clock: PeerClock) -> AsyncGenerator[bytes, None]:
             nonlocal is_sent
-            async for block in body(clock):
-                yield block
+            try:
+                async for block in body(clock):
+                    yield block
+            except Exception:
+                # aiohttp tells of it as a connection that failed, and of nothing else.
+                _log.exception("the body of a window broke in an unexpected way")
+                raise
             is_sent = True
 
         return await self._attempt(tracked, is_sent=lambda: is_sent, answer_began=answer_began)
@@ -101,7 +109,7 @@ class HttpAttempts:
                 try:
                     answer_began()
                     clock.run()
-                    answer = await _read(response)
+                    answer = await _read(response, self._config.token)
                     is_reusable = is_sent()
                 finally:
                     response.close()
@@ -141,7 +149,7 @@ class _AbortableConnector(aiohttp.TCPConnector):
             self._newest = None
 
 
-async def _read(response: aiohttp.ClientResponse) -> Answered:
+async def _read(response: aiohttp.ClientResponse, token: str) -> Answered:
     body = bytearray()
     async for chunk in response.content.iter_any():
         body += chunk
@@ -150,12 +158,19 @@ async def _read(response: aiohttp.ClientResponse) -> Answered:
     status = response.status
     text = bytes(body)
     last = wire.read_last_accepted_seq(text)
+    # Before it is cut to a length, and after, since the token may come in the headers too.
+    shown = _without(token, text.decode(errors="replace")).encode()
     return Answered(
         status=status,
         last_accepted_seq=last,
         retry_after=read_retry_after(response.headers.get("Retry-After"), now=time.time()),
-        detail=_detail(response, text, last),
+        detail=_without(token, _detail(response, shown, last)),
     )
+
+
+def _without(token: str, text: str) -> str:
+    """Whoever repeats a request in an answer must not bring the token into a log (AUTH-1)."""
+    return text.replace(token, "…") if len(token) >= _SHORTEST_SECRET else text
 
 
 def _detail(response: aiohttp.ClientResponse, body: bytes, last: int | None) -> str:
@@ -178,6 +193,9 @@ def read_retry_after(value: str | None, *, now: float) -> float | None:
         return float(value[:20])
     try:
         at = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
+    if at.tzinfo is None:
+        # The oldest of the three forms names no zone; all are in GMT.
+        at = at.replace(tzinfo=UTC)
     return max(at.timestamp() - now, 0.0)

@@ -41,6 +41,7 @@ _log = logging.getLogger(__name__)
 
 _NEVER = 1 << 62
 _GRACE_TO_CLOSE = 0.1
+_CLOCK_TICK = 1e-6
 
 
 class EventStreamSender:
@@ -68,7 +69,6 @@ class EventStreamSender:
         self._config = config
         self._on_notice = on_notice
         self._core = SenderCore(config, draw=random.random)
-        self._http: HttpAttempts | None = None
         self._pump: asyncio.Task[None] | None = None
         self._drain: asyncio.Task[DrainReport] | None = None
         self._waker: asyncio.Future[None] | None = None
@@ -103,6 +103,8 @@ class EventStreamSender:
                 return self._refuse(Outcome.CLOSED, event)
             return self._refuse(Outcome.UNSERIALIZABLE, event, str(error))
         outcome = self._core.enqueue(payload)
+        if outcome is Outcome.FULL:
+            self._wake()
         if outcome is not Outcome.ACCEPTED:
             return self._refuse(outcome, event)
         if self._core.buffered >= self._wake_at:
@@ -120,6 +122,8 @@ class EventStreamSender:
             return self.enqueue(event)
         # An event over the limit never fits; `enqueue` says so.
         while not self._core.closed and not self._core.has_room_for(min(size, self._config.max_event_bytes)):
+            # An open window holds what takes up the room.
+            self._core.flush()
             self._wake()
             await self._something_changed()
         return self.enqueue(event)
@@ -167,15 +171,16 @@ class EventStreamSender:
     async def _send_all(self) -> None:
         loop = asyncio.get_running_loop()
         core = self._core
-        self._http = http = HttpAttempts(self._config)
+        http = HttpAttempts(self._config)
         try:
+            now = loop.time()
             while True:
                 happened: Answered | AttemptFailed
-                match core.next_command(loop.time()):
+                match core.next_command(now):
                     case Finish():
                         return
                     case Wait() as wait:
-                        await self._park(wait)
+                        now = await self._park(wait)
                         continue
                     case AskPosition():
                         happened = await http.send(b"")
@@ -185,7 +190,8 @@ class EventStreamSender:
                         happened = await self._complete(http, final_seq)
                     case other:
                         assert_never(other)
-                core.handle(happened, loop.time())
+                now = loop.time()
+                core.handle(happened, now)
                 self._tell()
         except Exception:  # noqa: BLE001 - logged, and told to the caller
             # A bug of ours. The caller must hear of it: what is buffered will not be delivered.
@@ -196,14 +202,14 @@ class EventStreamSender:
             await http.close()
 
     async def _window(self, clock: PeerClock) -> AsyncGenerator[bytes, None]:
-        loop = asyncio.get_running_loop()
+        now = asyncio.get_running_loop().time()
         while True:
-            match self._core.fill(loop.time()):
+            match self._core.fill(now):
                 case None:
                     return
                 case Wait() as wait:
                     clock.stand_still()
-                    await self._park(wait)
+                    now = await self._park(wait)
                     clock.run()
                 case lines:
                     yield lines
@@ -228,7 +234,8 @@ class EventStreamSender:
 
     # Waiting and waking.
 
-    async def _park(self, wait: Wait) -> None:
+    async def _park(self, wait: Wait) -> float:
+        """Do what `wait` says; give the time after it."""
         loop = asyncio.get_running_loop()
         self._waker = waker = loop.create_future()
         self._wake_at = wait.until_buffered
@@ -236,9 +243,14 @@ class EventStreamSender:
         try:
             await waker
         finally:
-            self._wake_at = _NEVER
+            # The window of an attempt that is over may be cancelled when the sending task waits elsewhere already.
+            if self._waker is waker:
+                self._wake_at = _NEVER
             if timer is not None:
                 timer.cancel()
+        # A timer may fire a clock tick early. Its time has come all the same, or it would be set again and again.
+        is_due = timer is not None and loop.time() >= wait.until - _CLOCK_TICK
+        return wait.until if is_due else loop.time()
 
     def _wake(self) -> None:
         if self._waker is not None:

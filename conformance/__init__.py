@@ -1,0 +1,31 @@
+"""The judge of senders: rules, scenarios that attack them, checkers that read histories, and a simulated world.
+
+`judge` performs scenarios with a sender of yours and gives verdicts; `check` holds any recorded history against the
+rules. The command is `sendproof check --sender MODULE:FACTORY`.
+"""
+
+from conformance.catalogue import RULES, Level, Rule, rule_of
+from conformance.errors import AdapterError, ConformanceError, SuiteError, UnknownRuleError
+from conformance.findings import Findings, Violation
+from conformance.history import History
+from conformance.judge import Judgement, Verdict, check, judge
+from conformance.settings import Settings
+
+__all__ = [
+    "RULES",
+    "AdapterError",
+    "ConformanceError",
+    "Findings",
+    "History",
+    "Judgement",
+    "Level",
+    "Rule",
+    "Settings",
+    "SuiteError",
+    "UnknownRuleError",
+    "Verdict",
+    "Violation",
+    "check",
+    "judge",
+    "rule_of",
+]

@@ -1,0 +1,146 @@
+"""How a sender is plugged in: `MODULE:FACTORY`, and what comes of it is checked at every step.
+
+A factory is called with a `Settings` and gives an object with `capabilities` (a set of strings), `enqueue(event)`
+that returns one of five words, and `async stop(*, complete=True)` that returns a report or None. Whatever differs from
+that is an `AdapterError`, which says what came and what was expected: a verdict would be worth nothing.
+"""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import inspect
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from conformance.catalogue import CAPABILITIES
+from conformance.errors import AdapterError
+from conformance.history import OUTCOMES, Report
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conformance.settings import Settings
+
+_EXAMPLE = "such as my_package.my_module:make_sender"
+_CONSPICUOUS = 0.05
+
+
+def load_factory(name: str) -> Callable[[Settings], Any]:
+    """Import `MODULE:FACTORY`; modules in the current folder are found too.
+
+    Raises:
+        AdapterError: It isn't of that form, can't be imported, or is nothing that can be called.
+    """
+    module_name, colon, attribute = name.partition(":")
+    if not colon or not module_name or not attribute:
+        raise AdapterError(f"{name!r} is not of the form MODULE:FACTORY, {_EXAMPLE}")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        target: Any = importlib.import_module(module_name)
+    except Exception as error:
+        raise AdapterError(f"can't import {module_name!r}: {type(error).__name__}: {error}") from error
+    for part in attribute.split("."):
+        try:
+            target = getattr(target, part)
+        except AttributeError as error:
+            raise AdapterError(f"module {module_name!r} has no {attribute!r}") from error
+    if not callable(target):
+        raise AdapterError(f"{name!r} is a {type(target).__name__}, and a factory must be callable")
+    factory: Callable[[Settings], Any] = target
+    return factory
+
+
+class PluggedSender:
+    """A sender that a factory gave, behind checks of the contract."""
+
+    def __init__(self, sender: Any) -> None:
+        self._sender = sender
+        self.capabilities = _capabilities_of(sender)
+        for method in ("enqueue", "stop"):
+            if not callable(getattr(sender, method, None)):
+                raise AdapterError(f"the factory gave a {type(sender).__name__}, which has no method {method!r}")
+
+    @classmethod
+    async def made_by(cls, factory: Callable[[Settings], Any], settings: Settings) -> PluggedSender:
+        """Call the factory, and await what it gives if it is a coroutine function."""
+        try:
+            sender = factory(settings)
+            if inspect.isawaitable(sender):
+                sender = await sender
+        except Exception as error:
+            raise AdapterError(f"the factory raised {type(error).__name__}: {error}") from error
+        return cls(sender)
+
+    def enqueue(self, event: Any) -> tuple[str, float]:
+        """Call `enqueue`; give its word, and the real seconds that it took if they were conspicuous.
+
+        What it raises is given as the word `raised …`, which no rule takes for an answer.
+        """
+        began = time.perf_counter()
+        try:
+            outcome = self._sender.enqueue(event)
+        except Exception as error:  # noqa: BLE001 - recorded; the caller decides
+            return f"raised {type(error).__name__}: {error}", 0.0
+        took = time.perf_counter() - began
+        if inspect.isawaitable(outcome):
+            if inspect.iscoroutine(outcome):
+                outcome.close()
+            raise AdapterError("enqueue must return its outcome at once, and it returned an awaitable")
+        if not isinstance(outcome, str) or outcome not in OUTCOMES:
+            raise AdapterError(f"enqueue returned {outcome!r}; expected one of {', '.join(sorted(OUTCOMES))}")
+        return str(outcome), took if took > _CONSPICUOUS else 0.0
+
+    async def stop(self, *, complete: bool) -> Report | None:
+        """Call `stop`, and give its report in one form."""
+        try:
+            report = await self._sender.stop(complete=complete)
+        except Exception as error:
+            raise AdapterError(f"stop raised {type(error).__name__}: {error}") from error
+        return None if report is None else _read_report(report)
+
+
+def snapshot(event: Any) -> Any:
+    """The event as it is now."""
+    return copy.deepcopy(event)
+
+
+def _capabilities_of(sender: Any) -> frozenset[str]:
+    claimed = getattr(sender, "capabilities", None)
+    if isinstance(claimed, str) or not isinstance(claimed, Iterable):
+        raise AdapterError(
+            f"the sender's capabilities are {claimed!r}; expected a frozenset of strings, which may be empty"
+        )
+    found = frozenset(str(each) for each in claimed)
+    unknown = found - CAPABILITIES
+    if unknown:
+        raise AdapterError(
+            f"the sender claims {', '.join(sorted(unknown))}; known capabilities are {', '.join(sorted(CAPABILITIES))}"
+        )
+    return found
+
+
+def _read_report(report: Any) -> Report:
+    def read(name: str, default: Any = None) -> Any:
+        value = report.get(name, default) if isinstance(report, Mapping) else getattr(report, name, default)
+        if value is None:
+            raise AdapterError(f"stop returned {report!r}, which lacks {name!r}")
+        return value
+
+    counts = {name: read(name) for name in ("delivered", "undelivered")}
+    counts["unconfirmed"] = read("unconfirmed", 0)
+    for name, value in counts.items():
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            raise AdapterError(f"the report's {name} is {value!r}; expected a count")
+    completed = read("completed")
+    if not isinstance(completed, bool):
+        raise AdapterError(f"the report's completed is {completed!r}; expected True or False")
+    dropped = read("dropped", {})
+    if not isinstance(dropped, Mapping):
+        raise AdapterError(f"the report's dropped is {dropped!r}; expected counts by reason")
+    return Report(**counts, completed=completed, dropped={str(key): int(value) for key, value in dropped.items()})

@@ -1,0 +1,263 @@
+"""DRN: drain and completion."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from conformance.evidence import content
+from fake_backend.records import LineReceived
+
+if TYPE_CHECKING:
+    from conformance.evidence import Evidence, Run, Sender
+    from conformance.findings import Findings
+    from conformance.history import AnyRecord
+
+_TOLERANCE = 0.1
+_LEAST_TOLERANCE = 0.25
+_NOT_SPINNING = 10
+
+
+def stop_delivers_and_completes(evidence: Evidence, found: Findings) -> None:
+    """DRN-1: `stop` delivers everything buffered, then completes the run at the last number accepted."""
+    for sender, run in evidence.pairs():
+        if not sender.stops or not sender.stops[0].complete or evidence.excuse(sender):
+            continue
+        found.count()
+        missing = [call for call in evidence.missing(sender) if not run.is_poison(call)]
+        if missing:
+            found.violate(
+                f"stop returned in time, and {len(missing)} events that were buffered are not at the backend",
+                sender.stops[0],
+                missing[0],
+                *sender.returns[:1],
+            )
+        if run.completed is None:
+            found.violate("stop returned, and the run is not complete", sender.stops[0], *sender.returns[:1])
+
+
+def completion_comes_last(evidence: Evidence, found: Findings) -> None:
+    """DRN-2: completion never goes out before everything before it has been sent, and takes effect once."""
+    for sender, run in evidence.pairs():
+        sent: set[str] = set()
+        completions = iter(run.completions)
+        completion = next(completions, None)
+        for record in evidence.history.records:
+            if completion is None:
+                break
+            if record is completion:
+                found.count()
+                unsent = [
+                    call
+                    for call in sender.accepted
+                    if content(call.event or {}) not in sent and not run.is_poison(call)
+                ]
+                if unsent:
+                    found.violate(
+                        f"completion at {completion.final_seq} came before {len(unsent)} events had been sent",
+                        completion,
+                        unsent[0],
+                    )
+                completion = next(completions, None)
+            elif isinstance(record, LineReceived) and record.run_id == run.run_id and record.event is not None:
+                sent.add(content(record.event))
+
+
+def stop_returns_by_its_deadline(evidence: Evidence, found: Findings) -> None:
+    """DRN-3: `stop` returns by its deadline, whatever the backend does."""
+    timeout = evidence.settings.stop_timeout
+    limit = timeout + max(_TOLERANCE * timeout, _LEAST_TOLERANCE) + evidence.history.slack
+    for sender in evidence.senders.values():
+        returned = {each.call: each for each in sender.returns}
+        for stop in sender.stops:
+            found.count()
+            answer = returned.get(stop.call)
+            if answer is None:
+                found.violate(f"stop never returned; its deadline was {timeout:g} s", stop, sender.overdue)
+            elif answer.time - stop.time > limit:
+                found.violate(
+                    f"stop returned after {answer.time - stop.time:.3g} s; its deadline was {timeout:g} s", stop, answer
+                )
+
+
+def the_report_is_true(evidence: Evidence, found: Findings) -> None:
+    """DRN-4: what `stop` reports as delivered, undelivered and completed is what the backend saw."""
+    for sender, run in evidence.pairs():
+        if not sender.returns:
+            continue
+        returned = sender.returns[0]
+        found.count()
+        report = returned.report
+        if report is None:
+            found.violate("stop gave no report, though the sender claims the capability drain-report", returned)
+            continue
+        there = len(sender.accepted) - len(evidence.missing(sender))
+        unanswered = sum(
+            len([line for line in request.lines if line.decision in {"accepted", "duplicate"}])
+            for request in run.requests
+            if request.answer is None or request.last_told is None
+        )
+        if report.delivered > there:
+            found.violate(f"the report claims {report.delivered} delivered, and {there} are at the backend", returned)
+        elif report.delivered < there - unanswered:
+            found.violate(
+                f"the report claims only {report.delivered} delivered, and the backend confirmed {there}", returned
+            )
+        _check_completion_claim(evidence, sender, run, found)
+
+
+def _check_completion_claim(evidence: Evidence, sender: Sender, run: Run, found: Findings) -> None:
+    returned = sender.returns[0]
+    completed = run.completed
+    complete_at_all = completed is not None or any(state.complete for state in run.states)
+    claims = returned.report is not None and returned.report.completed
+    if claims and not complete_at_all:
+        found.violate("the report claims completion, and the run is not complete", returned)
+    elif completed is not None and not claims:
+        was_told = any(
+            evidence.requests[each.request].succeeded
+            for each in run.completions
+            if each.decision in {"completed", "already-complete"}
+        )
+        if was_told:
+            found.violate("the report denies completion, and the backend confirmed it", completed, returned)
+
+
+def nothing_is_sent_after_stop(evidence: Evidence, found: Findings) -> None:
+    """DRN-5: nothing is sent after `stop` has returned."""
+    for sender, run in evidence.pairs():
+        if not sender.returns:
+            continue
+        found.count()
+        under_way = evidence.history.round_trip + evidence.history.slack
+        for request in run.requests:
+            sent: tuple[AnyRecord, ...] = (request.started, *request.lines, *request.completions)
+            for record in sent:
+                if record.time > sender.stop_returned + under_way:
+                    found.violate(
+                        f"request {request.number} was still being sent "
+                        f"{record.time - sender.stop_returned:.3g} s after stop had returned",
+                        sender.returns[0],
+                        record,
+                    )
+                    break
+
+
+def enqueue_after_stop_is_refused(evidence: Evidence, found: Findings) -> None:
+    """DRN-6: `enqueue` after `stop` has been called is refused, said so, and never sent."""
+    for sender, run in evidence.pairs():
+        sent = {content(line.event or {}): line for line in run.lines}
+        for call in sender.enqueues:
+            if not sender.stops or evidence.is_before(call, sender.stops[0]):
+                continue
+            found.count()
+            if call.outcome != "closed":
+                found.violate(
+                    f"an event was enqueued after stop had been called, and answered {call.outcome!r}, not 'closed'",
+                    sender.stops[0],
+                    call,
+                )
+            line = sent.get(content(call.event or {}))
+            if line is not None:
+                found.violate("an event that was enqueued after stop had been called was sent", call, line)
+
+
+def stopping_twice_is_stopping_once(evidence: Evidence, found: Findings) -> None:
+    """DRN-7: calling `stop` again starts no second drain; all callers get the same answer."""
+    for sender, run in evidence.pairs():
+        if len(sender.stops) < 2:  # noqa: PLR2004
+            continue
+        found.count()
+        if len(sender.returns) < len(sender.stops):
+            found.violate(
+                f"stop was called {len(sender.stops)} times and returned {len(sender.returns)} times", *sender.stops[:2]
+            )
+        for returned in sender.returns[1:]:
+            if returned.report != sender.returns[0].report:
+                found.violate("two calls of stop returned different reports", sender.returns[0], returned)
+        drains = [completion for completion in run.completions if evidence.requests[completion.request].succeeded]
+        if len(drains) > 1:
+            found.violate("the run was completed once for each call of stop", *drains[:2])
+
+
+def stopping_without_sending_completes(evidence: Evidence, found: Findings) -> None:
+    """DRN-8: stopping a sender that never sent completes the run at the backend's last number."""
+    for sender, run in evidence.pairs():
+        if sender.accepted or not sender.stops or not sender.stops[0].complete or evidence.excuse(sender):
+            continue
+        found.count()
+        if run.completed is None:
+            found.violate("a sender that never sent was stopped, and the run is not complete", *sender.stops[:1])
+
+
+def a_lost_completion_settles(evidence: Evidence, found: Findings) -> None:
+    """DRN-9: a completion whose answer was lost is tried again, and settles."""
+    for sender, run in evidence.pairs():
+        for completion in run.completions:
+            request = evidence.requests[completion.request]
+            if completion.decision != "completed" or request.succeeded:
+                continue
+            found.count()
+            later = [each for each in run.requests if each.started.time > request.ended_at]
+            if not later:
+                found.violate(
+                    "the answer to the completion was lost, and the sender never asked again",
+                    completion,
+                    request.end,
+                    *sender.returns[:1],
+                )
+            elif evidence.excuse(sender) and later[-1].last_told is None:
+                found.violate("the answer to the completion was lost, and it never settled", completion, request.end)
+            elif (report := sender.returns[0].report if sender.returns else None) and report.undelivered:
+                found.violate(
+                    "the answer to the completion was lost, and what it confirmed is reported as undelivered",
+                    completion,
+                    sender.returns[0],
+                )
+
+
+def a_refused_completion_leads_on(evidence: Evidence, found: Findings) -> None:
+    """DRN-10: a completion that is answered 409 leads to a sync, the missing events, and completion."""
+    for sender, run in evidence.pairs():
+        refused = [completion for completion in run.completions if completion.decision == "mismatch"]
+        if not refused:
+            continue
+        found.count()
+        if run.completed is None:
+            found.violate(
+                f"completion at {refused[0].final_seq} was answered 409, and the run was never completed",
+                refused[0],
+                evidence.requests[refused[0].request].answer,
+                *sender.returns[:1],
+            )
+
+
+def a_complete_run_is_final(evidence: Evidence, found: Findings) -> None:
+    """DRN-11: a run that is already complete is final: no spinning until the deadline."""
+    for sender, run in evidence.pairs():
+        complete = [state for state in run.states if state.complete]
+        if not complete or not sender.accepted or not sender.stops:
+            continue
+        found.count()
+        if sender.stop_returned - sender.stop_called >= 0.9 * evidence.settings.stop_timeout:
+            found.violate(
+                "the run was complete already, and stop spun until its deadline", complete[0], sender.stops[0]
+            )
+        after = [request for request in run.requests if request.started.time > complete[0].time]
+        if len(after) > _NOT_SPINNING:
+            found.violate(
+                f"the run was complete already, and {len(after)} requests were made", complete[0], after[-1].started
+            )
+
+
+def a_handoff_leaves_the_run_open(evidence: Evidence, found: Findings) -> None:
+    """DRN-12: `stop(complete=False)` drains and leaves the run open for a successor."""
+    for sender, run in evidence.pairs():
+        if not sender.stops or sender.stops[0].complete:
+            continue
+        found.count()
+        missing = evidence.missing(sender)
+        if missing and not evidence.excuse(sender):
+            found.violate(f"{len(missing)} events were not drained before the handoff", sender.stops[0], missing[0])
+        for completion in run.completions:
+            if completion.time <= sender.stop_returned:
+                found.violate("stop(complete=False) completed the run", sender.stops[0], completion)

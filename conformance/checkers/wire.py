@@ -1,0 +1,92 @@
+"""WIRE: what goes out."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+from conformance.evidence import content
+from conformance.history import StrayRequest
+
+if TYPE_CHECKING:
+    from conformance.evidence import Evidence
+    from conformance.findings import Findings
+
+_CONTENT_TYPE = "application/x-ndjson"
+_REDIRECTS = range(300, 400)
+
+
+def one_object_a_line(evidence: Evidence, found: Findings) -> None:
+    """WIRE-1: every line is one JSON object of `seq` and `event`."""
+    for run in evidence.runs.values():
+        for line in run.lines:
+            if line.decision == "too-large":  # not read to its end
+                continue
+            found.count()
+            if not line.well_formed:
+                found.violate(f"a line is not one JSON object of seq and event: {line.raw!r}", line)
+
+
+def token_and_type_on_every_request(evidence: Evidence, found: Findings) -> None:
+    """WIRE-2: bearer token and content type on every request."""
+    tokens = {sender.run_id: sender.opened.token for sender in evidence.senders.values()}
+    for request in evidence.requests.values():
+        started = request.started
+        found.count()
+        token = tokens.get(started.run_id or "")
+        if token is None:
+            found.violate(f"a request went to a path that belongs to no run of the senders: {started.path}", started)
+        elif started.authorization != f"Bearer {token}":
+            found.violate(
+                f"request {request.number} ({request.kind}) says Authorization {started.authorization!r}, "
+                f"not 'Bearer {token}'",
+                started,
+            )
+        if (started.content_type or "").split(";")[0].strip().lower() != _CONTENT_TYPE:
+            found.violate(
+                f"request {request.number} ({request.kind}) says Content-Type {started.content_type!r}, "
+                f"not {_CONTENT_TYPE!r}",
+                started,
+            )
+
+
+def numbers_rise_by_one(evidence: Evidence, found: Findings) -> None:
+    """WIRE-3: inside a window the numbers rise by exactly one."""
+    for run in evidence.runs.values():
+        for request in run.data:
+            numbered = [line for line in request.lines if line.seq is not None]
+            found.count(max(len(numbered) - 1, 0))
+            for line, following in itertools.pairwise(numbered):
+                if following.seq != (line.seq or 0) + 1:
+                    found.violate(
+                        f"in request {request.number}, number {line.seq} is followed by {following.seq}",
+                        line,
+                        following,
+                    )
+
+
+def events_arrive_as_they_were(evidence: Evidence, found: Findings) -> None:
+    """WIRE-4: the event on the wire equals the event at the call of `enqueue`."""
+    for run in evidence.runs.values():
+        known = evidence.enqueued.get(run.run_id, {})
+        elsewhere = {key for run_id, events in evidence.enqueued.items() if run_id != run.run_id for key in events}
+        for line in run.lines:
+            if line.event is None:
+                continue
+            found.count()
+            key = content(line.event)
+            if key not in known and key not in elsewhere:  # one of another run's is for DLV-8 to tell
+                found.violate("an event arrived that was never enqueued in this form", line)
+
+
+def token_stays_at_its_origin(evidence: Evidence, found: Findings) -> None:
+    """WIRE-5: redirects are not followed."""
+    redirects = [
+        request.answer
+        for request in evidence.requests.values()
+        if request.answer is not None and request.answer.status in _REDIRECTS
+    ]
+    found.count(len(redirects))
+    for stray in evidence.of(StrayRequest):
+        carried = "with the token" if stray.authorization else "without the token"
+        found.violate(f"a redirect was followed to {stray.origin}, {carried}", *redirects[:1], stray)

@@ -1,0 +1,362 @@
+"""A history, read once: by request, by run and by sender, so that a checker is a few lines about its rule.
+
+Nothing here judges.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from conformance.history import (
+    EnqueueCalled,
+    RetryAfterAsked,
+    SenderOpened,
+    StopCalled,
+    StopOverdue,
+    StopReturned,
+)
+from fake_backend.records import (
+    AnswerSent,
+    BodyEnded,
+    CompletionReceived,
+    FaultStruck,
+    LineReceived,
+    RequestBroken,
+    RequestStarted,
+    StateSet,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conformance.history import History
+    from fake_backend.faults import Fault
+
+Kind: TypeAlias = Literal["data", "completion", "sync", "unknown"]
+
+FINAL_STATUSES = frozenset({401, 403, 404, 410})
+MOST_AROUND_AN_EVENT = 100
+"""Bytes that a sender may write around an event on its line, and between its parts, at the most."""
+_TIMES_THAT_PROVE_POISON = 2
+
+
+@dataclass(slots=True)
+class Request:
+    """One request, as the backend saw it.
+
+    Its places in the history order what happened at the same time: `began`, `data_began` and `ended` are positions.
+    """
+
+    started: RequestStarted
+    began: int
+    data_began: float = math.inf
+    ended: float = math.inf
+    lines: list[LineReceived] = field(default_factory=list)
+    completions: list[CompletionReceived] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    body: BodyEnded | None = None
+    answer: AnswerSent | None = None
+    broken: RequestBroken | None = None
+    retry_after: RetryAfterAsked | None = None
+
+    @property
+    def number(self) -> int:
+        """Its number, from 1."""
+        return self.started.request
+
+    @property
+    def kind(self) -> Kind:
+        """What it carried; unknown where nothing of its body was seen."""
+        if any(line.seq is not None or not line.well_formed for line in self.lines):
+            return "data"
+        if self.completions:
+            return "completion"
+        return "sync" if self.body is not None else "unknown"
+
+    @property
+    def end(self) -> AnswerSent | RequestBroken | None:
+        """The record that ended it; None if it was still open when the history ended."""
+        return self.answer or self.broken
+
+    @property
+    def ended_at(self) -> float:
+        """When it ended."""
+        return math.inf if self.end is None else self.end.time
+
+    @property
+    def last_told(self) -> int | None:
+        """The `last_accepted_seq` that its answer carried, where it said so beyond doubt and got out whole."""
+        return None if self.answer is None else read_last(self.answer.body)
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the sender was told, beyond doubt, that it succeeded."""
+        return self.answer is not None and 200 <= self.answer.status < 300 and self.last_told is not None  # noqa: PLR2004
+
+    @property
+    def first_seq(self) -> int | None:
+        """The number of its first event line."""
+        return next((line.seq for line in self.lines if line.seq is not None), None)
+
+    @property
+    def highest_seq(self) -> int:
+        """The highest number among its lines."""
+        return max((line.seq for line in self.lines if line.seq is not None), default=0)
+
+
+@dataclass(slots=True)
+class Sender:
+    """One sender: what was asked of it and what it said."""
+
+    opened: SenderOpened
+    enqueues: list[EnqueueCalled] = field(default_factory=list)
+    stops: list[StopCalled] = field(default_factory=list)
+    returns: list[StopReturned] = field(default_factory=list)
+    overdue: StopOverdue | None = None
+
+    @property
+    def run_id(self) -> str:
+        """The run it writes."""
+        return self.opened.run_id
+
+    @property
+    def accepted(self) -> list[EnqueueCalled]:
+        """The calls of `enqueue` that took their event, in order."""
+        return [call for call in self.enqueues if call.outcome == "accepted"]
+
+    @property
+    def stop_called(self) -> float:
+        """When `stop` was first called."""
+        return self.stops[0].time if self.stops else math.inf
+
+    @property
+    def stop_returned(self) -> float:
+        """When `stop` first returned."""
+        return self.returns[0].time if self.returns else math.inf
+
+
+class Run:
+    """One run, as the backend saw it; everything in the order of its arrival."""
+
+    def __init__(self, run_id: str) -> None:
+        self.run_id = run_id
+        self.requests: list[Request] = []
+        self.lines: list[LineReceived] = []
+        self.completions: list[CompletionReceived] = []
+        self.states: list[StateSet] = []
+
+    @cached_property
+    def data(self) -> list[Request]:
+        """The requests that carried events, in the order of their first lines."""
+        return sorted((each for each in self.requests if each.kind == "data"), key=lambda each: each.data_began)
+
+    def next_data(self, request: Request) -> Request | None:
+        """The next request that carried events after one that has ended."""
+        return next((each for each in self.data if each.data_began > request.ended), None)
+
+    def told_between(self, request: Request, following: Request) -> list[Request]:
+        """The requests whose answers told a number, from that of `request` on, until `following` began to send."""
+        told = [
+            each
+            for each in self.requests
+            if each.last_told is not None and request.ended <= each.ended < following.data_began
+        ]
+        return sorted(told, key=lambda each: each.ended)
+
+    @cached_property
+    def taken(self) -> list[LineReceived]:
+        """The lines that the backend accepted, in order."""
+        return [line for line in self.lines if line.decision == "accepted"]
+
+    @property
+    def completed(self) -> CompletionReceived | None:
+        """The completion that took effect."""
+        return next((each for each in self.completions if each.decision == "completed"), None)
+
+    def last_before(self, time: float) -> int:
+        """The last number that the backend had accepted before a time."""
+        changes = [(line.time, line.seq or 0) for line in self.taken]
+        changes += [(state.time, state.last_accepted_seq) for state in self.states]
+        return next((last for at, last in sorted(changes, reverse=True) if at < time), 0)
+
+    def is_poison(self, call: EnqueueCalled) -> bool:
+        """Whether the backend refused an event for its size, again and again.
+
+        A line that is too large isn't read to its end, so the event is told by its size alone.
+        """
+        refused = [line.size for line in self.lines if line.decision == "too-large"]
+        if len(refused) < _TIMES_THAT_PROVE_POISON or call.event is None:
+            return False
+        return compact_size(call.event) + MOST_AROUND_AN_EVENT >= min(refused)
+
+    def final_answers(self) -> list[Request]:
+        """The requests whose answers end all sending: no right to send, or a run that takes nothing more."""
+        found = []
+        for request in self.requests:
+            if request.answer is None:
+                continue
+            first = request.first_seq
+            closed = request.answer.status == 409 and first is not None and request.last_told == first - 1  # noqa: PLR2004
+            if closed or request.answer.status in FINAL_STATUSES:
+                found.append(request)
+        return found
+
+
+class Evidence:
+    """A history, sorted out."""
+
+    def __init__(self, history: History) -> None:
+        self.history = history
+        self.settings = history.settings
+        self.requests: dict[int, Request] = {}
+        self.runs: dict[str, Run] = {}
+        self.senders: dict[int, Sender] = {}
+        self._places = {id(record): place for place, record in enumerate(history.records)}
+        for place, record in enumerate(history.records):
+            self._sort(record, place)
+
+    def is_before(self, record: Any, other: Any) -> bool:
+        """Whether a record comes before another in the history; both may have the same time."""
+        return self._places[id(record)] < self._places[id(other)]
+
+    def _sort(self, record: Any, place: int) -> None:
+        match record:
+            case RequestStarted(request=number, run_id=run_id):
+                request = self.requests[number] = Request(record, place)
+                if run_id is not None:
+                    self.run(run_id).requests.append(request)
+            case LineReceived(request=number, run_id=run_id):
+                self.requests[number].lines.append(record)
+                self.requests[number].data_began = min(place, self.requests[number].data_began)
+                self.run(run_id).lines.append(record)
+            case CompletionReceived(request=number, run_id=run_id):
+                self.requests[number].completions.append(record)
+                self.run(run_id).completions.append(record)
+            case BodyEnded(request=number):
+                self.requests[number].body = record
+            case FaultStruck(request=number):
+                self.requests[number].faults.append(record.fault)
+            case AnswerSent(request=number):
+                self.requests[number].answer = record
+                self.requests[number].ended = place
+            case RequestBroken(request=number):
+                self.requests[number].broken = record
+                self.requests[number].ended = min(place, self.requests[number].ended)
+            case RetryAfterAsked(request=number):
+                self.requests[number].retry_after = record
+            case StateSet(run_id=run_id):
+                self.run(run_id).states.append(record)
+            case SenderOpened(sender=number):
+                self.senders[number] = Sender(record)
+            case EnqueueCalled(sender=number):
+                self.senders[number].enqueues.append(record)
+            case StopCalled(sender=number):
+                self.senders[number].stops.append(record)
+            case StopReturned(sender=number):
+                self.senders[number].returns.append(record)
+            case StopOverdue(sender=number):
+                self.senders[number].overdue = record
+            case _:
+                pass  # of no request, run or sender; a checker that needs it reads the records
+
+    def run(self, run_id: str) -> Run:
+        """The run of that name."""
+        return self.runs.setdefault(run_id, Run(run_id))
+
+    def of(self, kind: type[Any]) -> list[Any]:
+        """The records of one kind, in order."""
+        return [record for record in self.history.records if isinstance(record, kind)]
+
+    def pairs(self) -> Iterator[tuple[Sender, Run]]:
+        """Each sender with the run it writes."""
+        for sender in self.senders.values():
+            yield sender, self.run(sender.run_id)
+
+    @cached_property
+    def enqueued(self) -> dict[str, dict[str, list[EnqueueCalled]]]:
+        """By run, then by content: the calls of `enqueue` that an event on the wire can stem from."""
+        found: dict[str, dict[str, list[EnqueueCalled]]] = {}
+        for sender in self.senders.values():
+            by_content = found.setdefault(sender.run_id, {})
+            for call in sender.enqueues:
+                if call.event is not None:
+                    by_content.setdefault(content(call.event), []).append(call)
+        return found
+
+    def missing(self, sender: Sender) -> list[EnqueueCalled]:
+        """What `enqueue` accepted and the backend never did, in the order of the calls.
+
+        A line that was a duplicate counts as there if the sender could not have known better: some answer had told it
+        where the backend stands, and its number was free by that.
+        """
+        run = self.run(sender.run_id)
+        there: dict[str, int] = {}
+        for line in run.lines:
+            if line.event is not None and (line.decision == "accepted" or self._is_blameless_duplicate(run, line)):
+                key = content(line.event)
+                there[key] = there.get(key, 0) + 1
+        missing = []
+        for call in sender.accepted:
+            key = content(call.event or {})
+            if there.get(key, 0) > 0:
+                there[key] -= 1
+            else:
+                missing.append(call)
+        return missing
+
+    def _is_blameless_duplicate(self, run: Run, line: LineReceived) -> bool:
+        if line.decision != "duplicate" or line.seq is None:
+            return False
+        if any(each.seq == line.seq and each.time < line.time for each in run.taken):
+            return False  # its own earlier line; or another's, under a number that was given twice
+        began = self.requests[line.request].began
+        told = [each for each in run.requests if each.last_told is not None and each.ended < began]
+        return bool(told) and (told[-1].last_told or 0) < line.seq
+
+    def excuse(self, sender: Sender) -> bool:
+        """Whether something stood in the way of delivery: a final answer, a run closed by another, or the deadline."""
+        run = self.run(sender.run_id)
+        if run.final_answers() or any(state.complete for state in run.states):
+            return True
+        if not sender.stops:
+            return False
+        return sender.stop_returned - sender.stop_called >= 0.9 * self.settings.stop_timeout
+
+
+def content(event: dict[str, Any]) -> str:
+    """An event in a form that is equal for equal events: keys in one order, and 1.0 the same number as 1.
+
+    True is not 1, and null is not absent.
+    """
+    return json.dumps(_numbers_alike(event), sort_keys=True, separators=(",", ":"))
+
+
+def compact_size(event: dict[str, Any]) -> int:
+    """The bytes of an event in the most compact JSON that is usual: no spaces, no needless escapes."""
+    return len(json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+def _numbers_alike(value: Any) -> Any:
+    match value:
+        case dict():
+            return {key: _numbers_alike(each) for key, each in value.items()}
+        case list():
+            return [_numbers_alike(each) for each in value]
+        case float() if value.is_integer():
+            return int(value)
+        case _:
+            return value
+
+
+def read_last(body: str) -> int | None:
+    """The `last_accepted_seq` of an answer's body, if it is there beyond doubt."""
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        return None
+    last = answer.get("last_accepted_seq") if isinstance(answer, dict) else None
+    return last if isinstance(last, int) and not isinstance(last, bool) and last >= 0 else None

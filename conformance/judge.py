@@ -1,0 +1,184 @@
+"""The judge: performs the scenarios that attack the asked-for rules, has every history checked, and gives verdicts.
+
+A rule passes if every scenario that attacks it gave it something to judge, and no history contradicts it. What a
+sender doesn't claim is skipped. What can't be judged, since the sender broke the contract of a factory or the
+simulation, is neither passed nor failed.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from conformance.catalogue import RULES, Level, rule_of
+from conformance.errors import AdapterError, SuiteError
+from conformance.evidence import Evidence
+from conformance.findings import Findings, Violation
+from conformance.simulation import SimulationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from conformance.catalogue import Rule
+    from conformance.history import History
+    from conformance.scenario import Factory, Scenario
+    from conformance.worlds import World
+
+
+class Judgement(StrEnum):
+    """What is said of a rule."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    NOT_JUDGED = "not judged"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A rule was broken in a scenario: how, and where the records are."""
+
+    scenario: Scenario
+    violation: Violation
+    history: History
+
+
+@dataclass(slots=True, kw_only=True)
+class Verdict:
+    """What is said of one rule, and why."""
+
+    rule: Rule
+    scenarios: int = 0
+    failures: list[Failure] = field(default_factory=list)
+    errors: list[tuple[Scenario, str]] = field(default_factory=list)
+
+    @property
+    def judgement(self) -> Judgement:
+        """The verdict in a word. A rule that failed somewhere has failed, whatever could not be judged elsewhere."""
+        if self.failures:
+            return Judgement.FAILED
+        if self.errors:
+            return Judgement.NOT_JUDGED
+        return Judgement.PASSED if self.scenarios else Judgement.SKIPPED
+
+
+def check(history: History, rules: Iterable[Rule] = RULES) -> list[Violation]:
+    """Hold a history against rules, and give every contradiction, in the order of the rules.
+
+    It may come from anywhere: the simulator, a test bench, a recording of production. A rule for which there is
+    nothing to judge in it contributes nothing.
+    """
+    return [violation for found in examine(history, rules) for violation in found.violations]
+
+
+def examine(history: History, rules: Iterable[Rule] = RULES) -> list[Findings]:
+    """Hold a history against rules; gives for each what contradicts it, and how much there was to judge.
+
+    Rules of a capability are held against senders that claim it, and only then.
+    """
+    evidence = Evidence(history)
+    claimed = frozenset().union(*(sender.opened.capabilities for sender in evidence.senders.values()))
+    results = []
+    for rule in rules:
+        if rule.capability is not None and rule.capability not in claimed:
+            continue
+        found = Findings(rule.id)
+        rule.check(evidence, found)
+        results.append(found)
+    return results
+
+
+def select_rules(ids: Sequence[str], levels: frozenset[Level]) -> tuple[Rule, ...]:
+    """The rules of those ids, or of those levels where no id is given.
+
+    Raises:
+        UnknownRuleError: There is no rule of an id.
+    """
+    if ids:
+        wanted = {rule_of(rule_id).id for rule_id in ids}
+        return tuple(rule for rule in RULES if rule.id in wanted)
+    return tuple(rule for rule in RULES if rule.level in levels)
+
+
+def scenarios_for(rules: Sequence[Rule], scenarios: Sequence[Scenario]) -> tuple[Scenario, ...]:
+    """The scenarios that attack one of the rules.
+
+    Raises:
+        SuiteError: A scenario names a rule that isn't in the catalogue: an expectation is never ignored.
+    """
+    known = {rule.id for rule in RULES}
+    for scenario in scenarios:
+        if unknown := set(scenario.rules) - known:
+            raise SuiteError(f"scenario {scenario.name} attacks {', '.join(sorted(unknown))}, which nobody knows")
+    wanted = {rule.id for rule in rules}
+    return tuple(scenario for scenario in scenarios if wanted & set(scenario.rules))
+
+
+def judge(
+    factory: Factory,
+    *,
+    rules: Sequence[Rule],
+    scenarios: Sequence[Scenario],
+    world: World,
+    capabilities: frozenset[str],
+    on_progress: Callable[[Scenario], None] = lambda _: None,
+) -> list[Verdict]:
+    """Perform the scenarios with senders from the factory, and give a verdict for each of the rules.
+
+    Args:
+        factory: Makes the senders.
+        rules: What is judged. A safety rule is held against every history, also of scenarios that attack another.
+        scenarios: What is performed, unless it needs a capability that isn't claimed.
+        world: Where.
+        capabilities: What the sender claims.
+        on_progress: Called with each scenario once it was performed and judged.
+    """
+    verdicts = {rule.id: Verdict(rule=rule) for rule in rules}
+    judged = [rule for rule in rules if rule.capability is None or rule.capability in capabilities]
+    performed = [each for each in scenarios if each.capability is None or each.capability in capabilities]
+
+    def perform(scenario: Scenario) -> History | Exception:
+        try:
+            return world.perform(scenario, factory)
+        except (AdapterError, SimulationError) as error:
+            return error
+
+    with ThreadPoolExecutor(world.at_a_time) as stages:
+        for scenario, history in zip(performed, stages.map(perform, performed), strict=True):
+            if isinstance(history, Exception):
+                for rule in judged:
+                    if rule.id in scenario.rules:
+                        verdicts[rule.id].scenarios += 1
+                        verdicts[rule.id].errors.append((scenario, f"{type(history).__name__}: {history}"))
+            else:
+                for found in examine(history, judged):
+                    _note(verdicts[found.rule], scenario, found, history)
+            on_progress(scenario)
+    return list(verdicts.values())
+
+
+def _note(verdict: Verdict, scenario: Scenario, found: Findings, history: History) -> None:
+    attacked = found.rule in scenario.rules
+    verdict.scenarios += attacked
+    violations = found.violations
+    if attacked and not violations and not found.judged:
+        nothing = Violation(
+            rule=found.rule,
+            sentence="the sender never did what this rule is about, so it can't have done it right",
+            records=(),
+        )
+        violations = [nothing]
+    verdict.failures += [Failure(scenario=scenario, violation=each, history=history) for each in violations]
+
+
+def claimed_capabilities(world: World, factory: Factory, scenario: Scenario) -> frozenset[str]:
+    """What the senders of a factory claim, found out by opening one in a scenario.
+
+    Raises:
+        AdapterError: The factory is none.
+        SimulationError: The sender does what can't be simulated.
+    """
+    evidence = Evidence(world.perform(scenario, factory))
+    return next(iter(evidence.senders.values())).opened.capabilities

@@ -1,0 +1,99 @@
+"""Records in words, one line each, for people who read why a sender failed."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from conformance.history import (
+    BackendCameUp,
+    BackendWentDown,
+    EnqueueCalled,
+    RetryAfterAsked,
+    SenderOpened,
+    StopCalled,
+    StopOverdue,
+    StopReturned,
+    StrayRequest,
+)
+from fake_backend.records import (
+    AnswerSent,
+    BodyEnded,
+    CompletionReceived,
+    FaultStruck,
+    LineReceived,
+    RequestBroken,
+    RequestStarted,
+    StateSet,
+)
+
+if TYPE_CHECKING:
+    from conformance.history import AnyRecord
+
+_MOST = 100
+
+
+def in_words(record: AnyRecord) -> str:
+    """A record as a line of prose, without its time."""
+    match record:
+        case SenderOpened():
+            return f"sender {record.sender} is opened for run {record.run_id}"
+        case EnqueueCalled():
+            what = record.unserializable or _short(record.event)
+            return f"sender {record.sender}: enqueue({what}) is answered {record.outcome!r}"
+        case StopCalled():
+            return f"sender {record.sender}: stop(complete={record.complete}) is called"
+        case StopReturned():
+            return f"sender {record.sender}: stop returns {_report(record.report)}"
+        case StopOverdue():
+            return f"sender {record.sender}: stop has not returned, and is waited for no longer"
+        case BackendWentDown():
+            return "the backend goes down"
+        case BackendCameUp():
+            return "the backend comes up"
+        case RetryAfterAsked():
+            return f"request {record.request}: the answer asks to wait {record.seconds:g} s"
+        case StrayRequest():
+            token = "with the token" if record.authorization else "without the token"
+            return f"a request arrives at {record.origin}{record.path}, {token}"
+        case RequestStarted():
+            return f"request {record.request}: {record.method} {record.path} arrives"
+        case LineReceived():
+            what = record.raw if record.raw is not None else f"number {record.seq}, {_short(record.event)}"
+            return f"request {record.request}: a line of {record.size} bytes is {record.decision}: {what[:_MOST]}"
+        case CompletionReceived():
+            return f"request {record.request}: completion at {record.final_seq} is {record.decision}"
+        case BodyEnded():
+            return f"request {record.request}: the body ends after {record.lines} lines and {record.size} bytes"
+        case FaultStruck():
+            return f"request {record.request}: a fault strikes: {describe_fault(record.fault)}"
+        case AnswerSent():
+            return f"request {record.request}: answered {record.status} {record.body[:_MOST]}"
+        case RequestBroken():
+            return f"request {record.request}: ends without an answer ({record.cause})"
+        case StateSet():
+            complete = " and complete" if record.complete else ""
+            return f"run {record.run_id} is set to {record.last_accepted_seq}{complete}: {record.why}"
+
+
+def describe_fault(fault: msgspec.Struct) -> str:
+    """A fault by its name and what differs from its defaults."""
+    plain = msgspec.to_builtins(fault)
+    kind = plain.pop("kind")
+    details = ", ".join(f"{name}={value!r}" for name, value in plain.items() if value not in (0, {}, None))
+    return f"{kind}({details})"
+
+
+def _short(event: Any) -> str:
+    text = json.dumps(event, ensure_ascii=False)
+    return text if len(text) <= _MOST else f"{text[:_MOST]}…"
+
+
+def _report(report: Any) -> str:
+    if report is None:
+        return "no report"
+    dropped = "".join(f", {count} dropped as {reason}" for reason, count in report.dropped.items())
+    completed = "completed" if report.completed else "not completed"
+    return f"a report: {report.delivered} delivered, {report.undelivered} undelivered{dropped}, {completed}"

@@ -1,0 +1,294 @@
+"""Scenarios: each is one attack on a sender, written once and performed in every world.
+
+A scenario's script sees a `Stage`: it opens senders, enqueues, waits, changes the backend, stops. It asserts nothing;
+what happened is judged afterwards, from the history. Its times are those of the simulated world; a world in which
+time costs time scales them down, and the settings of the senders with them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import urlsplit
+
+import msgspec
+
+from conformance.adapter import PluggedSender, snapshot
+from conformance.errors import AdapterError
+from conformance.history import (
+    AnyRecord,
+    BackendCameUp,
+    BackendWentDown,
+    EnqueueCalled,
+    History,
+    RetryAfterAsked,
+    SenderOpened,
+    StopCalled,
+    StopOverdue,
+    StopReturned,
+    StrayRequest,
+)
+from conformance.settings import Settings
+from fake_backend import FakeBackend, Limits
+from fake_backend.faults import FaultRule, Latency, Stall
+from fake_backend.records import AnswerSent, RequestStarted
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from typing import Literal
+
+    from conformance.history import Report
+
+Factory: TypeAlias = "Callable[[Settings], Any]"
+
+TOKEN = "the-token-of-the-suite"  # noqa: S105 - a token of a fake backend is no secret
+_POLL = 0.02
+_PATIENCE_WITH_STOP = 3.0
+_QUIET_AT_THE_END = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """One attack.
+
+    Args:
+        name: Says the attack, in words joined by hyphens.
+        rules: The ids of the rules that it attacks. Each must find something to judge in its history.
+        story: What happens, in a sentence.
+        script: Performs it.
+        settings: What differs from the default settings.
+        faults: What the backend does wrong, from the start.
+        limits: The backend's limits, where they are not the usual.
+        stands_at: The last number that the backend has accepted of each run before the scenario begins.
+        capability: What a sender must claim to be attacked so.
+    """
+
+    name: str
+    rules: tuple[str, ...]
+    story: str
+    script: Callable[[Stage], Awaitable[None]]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    faults: tuple[FaultRule, ...] = ()
+    limits: Limits | None = None
+    stands_at: int = 0
+    capability: str | None = None
+
+
+class StagedSender:
+    """A sender on the stage: what is asked of it, and what it says, goes into the history."""
+
+    def __init__(self, stage: Stage, sender: PluggedSender, number: int, run_id: str) -> None:
+        self._stage = stage
+        self._sender = sender
+        self._number = number
+        self.run_id = run_id
+        self._enqueues = 0
+        self._stops = 0
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What it claims."""
+        return self._sender.capabilities
+
+    def enqueue(self, *events: dict[str, Any]) -> list[str]:
+        """Enqueue events without a pause between them; gives the outcomes."""
+        burst = self._stage.next_burst()
+        return [self._enqueue(event, snapshot(event), None, burst) for event in events]
+
+    def enqueue_unserialisable(self, event: Any, what: str) -> str:
+        """Enqueue something that JSON can't carry."""
+        return self._enqueue(event, None, what, self._stage.next_burst())
+
+    def _enqueue(self, event: Any, as_it_is: dict[str, Any] | None, what: str | None, burst: int) -> str:
+        self._enqueues += 1
+        called = self._stage.now()
+        outcome, blocked_for = self._sender.enqueue(event)
+        self._stage.write(
+            EnqueueCalled(
+                time=called,
+                sender=self._number,
+                call=self._enqueues,
+                burst=burst,
+                returned=self._stage.now(),
+                outcome=outcome,
+                event=as_it_is,
+                unserializable=what,
+                blocked_for=blocked_for,
+            )
+        )
+        if as_it_is is not None and outcome.startswith("raised"):
+            raise AdapterError(f"enqueue {outcome}, for an event that JSON can carry: {as_it_is!r:.200}")
+        return outcome
+
+    async def stop(self, *, complete: bool = True) -> None:
+        """Stop it, and wait for that; but not for ever."""
+        self._stops += 1
+        call = self._stops
+        self._stage.write(StopCalled(time=self._stage.now(), sender=self._number, call=call, complete=complete))
+        stopping = asyncio.ensure_future(self._sender.stop(complete=complete))
+        patience = _PATIENCE_WITH_STOP * self._stage.settings.stop_timeout + self._stage.seconds(5.0)
+        await asyncio.wait({stopping}, timeout=patience)
+        if not stopping.done():
+            self._stage.write(StopOverdue(time=self._stage.now(), sender=self._number, call=call))
+            stopping.cancel()
+            return
+        report: Report | None = stopping.result()
+        self._stage.write(StopReturned(time=self._stage.now(), sender=self._number, call=call, report=report))
+
+    async def delivered(self, count: int | None = None, *, within: float = 60.0) -> bool:
+        """Wait until the backend has so many events of this run (all that were enqueued, if not told otherwise)."""
+        wanted = self._enqueues if count is None else count
+        return await self._stage.until(lambda: len(self._stage.backend.run(self.run_id).events) >= wanted, within)
+
+
+class Stage:
+    """What a script sees of the world."""
+
+    def __init__(self, scenario: Scenario, factory: Factory, *, scale: float) -> None:
+        self._name = scenario.name
+        self._factory = factory
+        self._scale = scale
+        self._senders = 0
+        self._bursts = 0
+        self.records: list[AnyRecord] = []
+        self.settings = Settings(url="", token=TOKEN, run_id="", **scenario.settings).scaled(scale)
+        self._stands_at = scenario.stands_at
+        self.backend = FakeBackend(
+            faults=[self.in_this_world(rule) for rule in scenario.faults],
+            limits=scenario.limits,
+            on_record=self._on_backend_record,
+        )
+        self.elsewhere = FakeBackend(on_record=self._on_stray_record)
+
+    # Time.
+
+    def now(self) -> float:
+        """The time on the clock of the records."""
+        return asyncio.get_running_loop().time()
+
+    def seconds(self, nominal: float) -> float:
+        """So many seconds of a script, in seconds of this world."""
+        return nominal * self._scale
+
+    async def pause(self, nominal: float) -> None:
+        """Let time pass."""
+        await asyncio.sleep(self.seconds(nominal))
+
+    async def until(self, condition: Callable[[], bool], within: float = 60.0) -> bool:
+        """Wait until something is so; gives whether it came to be within so many seconds of the script."""
+        deadline = self.now() + self.seconds(within)
+        while not condition():
+            if self.now() >= deadline:
+                return False
+            await self.pause(_POLL)
+        return True
+
+    async def quiet_end(self) -> None:
+        """Leave time for what a sender might still do that it shouldn't."""
+        await self.pause(_QUIET_AT_THE_END)
+
+    # Senders.
+
+    async def open(self, run_id: str = "run-1") -> StagedSender:
+        """Have the factory make a sender for a run."""
+        if self._stands_at:
+            self.backend.set_run(run_id, last_accepted_seq=self._stands_at, why="it stands there before the start")
+        settings = msgspec.structs.replace(self.settings, url=self.backend.ingest_url(run_id), run_id=run_id)
+        sender = await PluggedSender.made_by(self._factory, settings)
+        self._senders += 1
+        if self._senders == 1:
+            self.settings = settings
+        self.write(
+            SenderOpened(
+                time=self.now(),
+                sender=self._senders,
+                run_id=run_id,
+                token=TOKEN,
+                capabilities=sender.capabilities,
+            )
+        )
+        return StagedSender(self, sender, self._senders, run_id)
+
+    def next_burst(self) -> int:
+        """A number for enqueues that are made without a pause between them."""
+        self._bursts += 1
+        return self._bursts
+
+    # The backend.
+
+    async def go_down(self) -> None:
+        """Take the backend away: connections are reset, new ones refused."""
+        await self.backend.go_down()
+        self.write(BackendWentDown(time=self.now()))
+
+    async def come_up(self) -> None:
+        """Bring it back."""
+        await self.backend.come_up()
+        self.write(BackendCameUp(time=self.now()))
+
+    def requests(self) -> int:
+        """How many requests have begun."""
+        return sum(isinstance(record, RequestStarted) for record in self.records)
+
+    def in_this_world(self, rule: FaultRule) -> FaultRule:
+        """A fault with its times as this world has them."""
+        match rule.fault:
+            case Latency() | Stall(seconds=float()) as fault:
+                seconds = self.seconds(fault.seconds or 0.0)
+                return msgspec.structs.replace(rule, fault=msgspec.structs.replace(fault, seconds=seconds))
+            case _:
+                return rule
+
+    # Records.
+
+    def history(self, *, world: Literal["simulated", "tcp"], began: float, round_trip: float, slack: float) -> History:
+        """All that was written down, and what is needed to read it."""
+        return History(
+            scenario=self._name,
+            world=world,
+            settings=self.settings,
+            began=began,
+            round_trip=round_trip,
+            slack=slack,
+            records=tuple(self.records),
+        )
+
+    def write(self, record: AnyRecord) -> None:
+        """Put a record into the history."""
+        self.records.append(record)
+
+    def _on_backend_record(self, record: Any) -> None:
+        self.write(record)
+        if isinstance(record, AnswerSent):
+            asked = next((value for name, value in record.headers.items() if name.lower() == "retry-after"), None)
+            seconds = _seconds_asked(asked)
+            if seconds is not None:
+                self.write(RetryAfterAsked(time=record.time, request=record.request, seconds=seconds))
+
+    def _on_stray_record(self, record: Any) -> None:
+        if isinstance(record, RequestStarted):
+            self.write(
+                StrayRequest(
+                    time=record.time,
+                    origin=urlsplit(self.elsewhere.url).netloc,
+                    path=record.path,
+                    authorization=record.authorization,
+                )
+            )
+
+
+def _seconds_asked(value: str | None) -> float | None:
+    if value is None:
+        return None
+    if value.isdigit():
+        return float(value)
+    return max(parsedate_to_datetime(value).timestamp() - time.time(), 0.0)
+
+
+def numbered(count: int, *, first: int = 1, text: str = "") -> Iterable[dict[str, Any]]:
+    """Events that can be told apart."""
+    for number in range(first, first + count):
+        yield {"type": "step.done", "n": number, "text": text or f"step {number}"}

@@ -1,0 +1,163 @@
+"""Answers that are hard to read: conflicts, prefixes, duplicates, and words that mean nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from conformance.scenario import Scenario, numbered
+from conformance.scenarios.scripts import a_burst_and_stop, on_data, two_bursts
+from fake_backend import Limits
+from fake_backend.faults import FaultRule, Latency, Partial, Status
+
+if TYPE_CHECKING:
+    from conformance.scenario import Stage
+
+
+async def _forgets(stage: Stage) -> None:
+    sender = await stage.open()
+    sender.enqueue(*numbered(6))
+    await sender.delivered()
+    await stage.pause(0.2)
+    stage.backend.set_run(sender.run_id, last_accepted_seq=2, why="the backend lost its newest state")
+    sender.enqueue(*numbered(6, first=7))
+    await sender.delivered()
+    await stage.pause(0.2)
+    await sender.stop()
+
+
+async def _another_writer_refused(stage: Stage) -> None:
+    sender = await stage.open()
+    sender.enqueue(*numbered(4))
+    await sender.delivered()
+    await stage.pause(0.2)
+    sender.enqueue(*numbered(4, first=5))
+    await stage.pause(0.5)
+    stage.backend.set_run(sender.run_id, last_accepted_seq=20, why="another writer wrote up to 20")
+    await sender.delivered()
+    await stage.pause(0.2)
+    await sender.stop()
+
+
+async def _taken_by_a_predecessor(stage: Stage) -> None:
+    sender = await stage.open()
+    sender.enqueue(*numbered(6))
+    await stage.pause(0.5)
+    stage.backend.set_run(sender.run_id, last_accepted_seq=2, why="a late request took numbers 1 and 2")
+    await sender.delivered(4)
+    await stage.pause(0.2)
+    sender.enqueue(*numbered(4, first=7))
+    await sender.delivered(8)
+    await stage.pause(0.2)
+    await sender.stop()
+
+
+async def _redirected(stage: Stage) -> None:
+    location = {"Location": f"{stage.elsewhere.url}/v1/runs/run-1/ingest"}
+    for status, request in ((307, 1), (308, 3), (302, 4)):
+        stage.backend.add_fault(FaultRule(fault=Status(status=status, headers=location), requests=(request,)))
+    await two_bursts(stage)
+
+
+async def _poison_in_the_middle(stage: Stage) -> None:
+    sender = await stage.open()
+    sender.enqueue(*numbered(5), {"n": 6, "text": "x" * 3_000}, *numbered(10, first=7))
+    await sender.delivered(15)
+    await sender.stop()
+
+
+_NO_ANSWER_AT_ALL = {
+    "an-empty-200": "",
+    "a-page-of-html": "<html><body>Welcome to nginx!</body></html>",
+    "json-that-is-cut-off": '{"accepted": 8, "duplicate": 0, "last_acc',
+    "an-empty-object": "{}",
+    "a-list": "[8]",
+    "last-as-a-string": '{"accepted": 8, "duplicate": 0, "last_accepted_seq": "8"}',
+    "last-as-a-float": '{"accepted": 8, "duplicate": 0, "last_accepted_seq": 8.0}',
+    "last-as-null": '{"accepted": 8, "duplicate": 0, "last_accepted_seq": null}',
+    "last-as-a-boolean": '{"accepted": 8, "duplicate": 0, "last_accepted_seq": true}',
+    "last-below-zero": '{"accepted": 8, "duplicate": 0, "last_accepted_seq": -1}',
+}
+
+SCENARIOS = (
+    Scenario(
+        name="the-backend-forgets",
+        rules=("SEQ-2", "DLV-1", "DLV-3"),
+        story="After six events the backend falls back to number 2, and answers the next window with 409.",
+        script=_forgets,
+    ),
+    Scenario(
+        name="a-409-that-is-ahead",
+        rules=("SEQ-2", "DLV-1", "DLV-3"),
+        story="Another writer moves the run to 20, and the window that was waiting is answered 409.",
+        script=_another_writer_refused,
+        faults=(on_data(Latency(seconds=1.0, phase="before-accept"), 2), on_data(Status(status=409), 2)),
+    ),
+    Scenario(
+        name="numbers-that-were-taken-already",
+        rules=("DLV-5", "SEQ-5"),
+        story="While the first window waits, a late request takes its first two numbers; the 200 says `duplicate`.",
+        script=_taken_by_a_predecessor,
+        faults=(on_data(Latency(seconds=1.0, phase="before-accept"), 1),),
+    ),
+    Scenario(
+        name="redirected-to-another-origin",
+        rules=("WIRE-5", "DLV-1"),
+        story="A proxy redirects the first, the third and the fourth request to another origin.",
+        script=_redirected,
+    ),
+    Scenario(
+        name="a-200-that-falls-short",
+        rules=("DLV-4", "DLV-1", "DLV-2"),
+        story="Of eight events three are taken, and a 200 says so.",
+        script=two_bursts,
+        faults=(on_data(Partial(lines=3), 1),),
+    ),
+    Scenario(
+        name="a-413-after-three-lines",
+        rules=("DLV-4", "DLV-1", "DLV-2"),
+        story="The request is too large after three lines, and the 413 says how far it got.",
+        script=two_bursts,
+        faults=(on_data(Status(status=413, phase="after-lines", lines=3), 1),),
+    ),
+    Scenario(
+        name="a-400-after-three-lines",
+        rules=("DLV-1", "DLV-2", "DLV-3"),
+        story="A line is garbled on the way, after three that were taken; the 400 does not say how far it got.",
+        script=two_bursts,
+        faults=(on_data(Status(status=400, phase="after-lines", lines=3), 1),),
+    ),
+    *(
+        Scenario(
+            name=f"{name}-for-a-window",
+            rules=("DLV-6", "DLV-1", "DLV-2"),
+            story="A proxy answers a window with a 200 of its own, and the backend never saw it.",
+            script=two_bursts,
+            faults=(on_data(Status(status=200, body=body, phase="before-accept"), 1),),
+        )
+        for name, body in _NO_ANSWER_AT_ALL.items()
+    ),
+    Scenario(
+        name="an-acknowledgement-beyond-what-was-sent",
+        rules=("DLV-7", "DLV-1", "DLV-3"),
+        story="Five of twelve events are taken, and the answer says 1,000.",
+        script=a_burst_and_stop,
+        settings={"max_window_events": 5},
+        faults=(
+            on_data(
+                Status(
+                    status=200,
+                    body='{"accepted": 5, "duplicate": 0, "last_accepted_seq": 1000}',
+                    phase="after-accept",
+                ),
+                1,
+            ),
+        ),
+    ),
+    Scenario(
+        name="one-event-that-is-never-taken",
+        rules=("RTY-7", "DLV-2", "DLV-3"),
+        story="The sixth of sixteen events is over the backend's limit, which is lower than the sender's.",
+        script=_poison_in_the_middle,
+        limits=Limits(max_line_bytes=2_000),
+    ),
+)

@@ -1,0 +1,76 @@
+"""Whether it stays live: the caller is never held up, an idle sender is quick, and then silent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from conformance.scenario import Scenario, numbered
+from conformance.scenarios.scripts import on_data
+from fake_backend.faults import Stall
+
+if TYPE_CHECKING:
+    from conformance.scenario import Stage
+
+
+async def _a_busy_caller(stage: Stage) -> None:
+    sender = await stage.open()
+    for number in range(1, 41):
+        sender.enqueue(*numbered(5, first=5 * number))
+        await stage.pause(0.05)
+    await sender.delivered()
+    await sender.stop()
+
+
+async def _a_trickle(stage: Stage) -> None:
+    sender = await stage.open()
+    for number in range(1, 13):
+        sender.enqueue(*numbered(1, first=number))
+        await stage.pause(1.3)
+    await sender.stop()
+
+
+async def _long_idle(stage: Stage) -> None:
+    sender = await stage.open()
+    sender.enqueue(*numbered(3))
+    await sender.delivered()
+    await stage.pause(12.0)
+    sender.enqueue(*numbered(1, first=4))
+    await stage.pause(8.0)
+    await sender.stop()
+
+
+SCENARIOS = (
+    Scenario(
+        name="a-stalled-backend-and-a-busy-caller",
+        rules=("LIV-1", "DLV-1", "DLV-3"),
+        story="The first window stalls, and the caller goes on enqueueing.",
+        script=_a_busy_caller,
+        faults=(on_data(Stall(phase="before-read"), 1),),
+    ),
+    Scenario(
+        name="a-trickle",
+        rules=("LIV-2", "DLV-3"),
+        story="An event every 1.3 seconds.",
+        script=_a_trickle,
+    ),
+    Scenario(
+        name="a-trickle-into-open-windows",
+        rules=("LIV-2", "DLV-3"),
+        story="An event every 1.3 seconds, and windows that stay open for four.",
+        script=_a_trickle,
+        settings={"window_age": 4.0},
+    ),
+    Scenario(
+        name="a-trickle-with-a-flush-delay",
+        rules=("LIV-2", "DLV-3"),
+        story="An event every 1.3 seconds, and half a second of waiting for company.",
+        script=_a_trickle,
+        settings={"flush_delay": 0.5},
+    ),
+    Scenario(
+        name="a-long-idle-time",
+        rules=("LIV-3", "LIV-2"),
+        story="Nothing is enqueued for sixty retry delays, twice.",
+        script=_long_idle,
+    ),
+)

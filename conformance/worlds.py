@@ -1,0 +1,82 @@
+"""The two worlds in which scenarios are performed: virtual time on a simulated network, and real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import TYPE_CHECKING, Protocol
+
+from conformance.scenario import Stage
+from conformance.simulation import LinkConditions, simulate
+
+if TYPE_CHECKING:
+    from conformance.history import History
+    from conformance.scenario import Factory, Scenario
+
+_LATENCY = 0.005
+
+
+class World(Protocol):
+    """Performs scenarios, so many of them `at_a_time`, each in a thread of its own."""
+
+    at_a_time: int
+
+    def perform(self, scenario: Scenario, factory: Factory) -> History:
+        """Perform a scenario with a sender from the factory, and give the history."""
+        ...
+
+
+class SimulatedWorld:
+    """Virtual time: minutes of timeouts and backoff pass in milliseconds, and each time it is the same.
+
+    Python's global source of randomness is seeded by the scenario's name for the time of the performance.
+    """
+
+    at_a_time = 1
+
+    def perform(self, scenario: Scenario, factory: Factory) -> History:
+        """Perform a scenario.
+
+        Raises:
+            AdapterError: The sender broke the contract of a factory.
+            SimulationError: The sender did what can't be simulated, waited for what can't come, or spins.
+        """
+        stage = Stage(scenario, factory, scale=1.0)
+        state = random.getstate()
+        random.seed(scenario.name)
+        try:
+            simulate(lambda _: _perform(scenario, stage), conditions=LinkConditions(latency=_LATENCY))
+        finally:
+            random.setstate(state)
+        return stage.history(world="simulated", began=0.0, round_trip=2 * _LATENCY, slack=0.0)
+
+
+class TcpWorld:
+    """Real time and real sockets on this machine's loopback, with the times scaled down.
+
+    The scenarios mostly wait, so several are performed at the same time, each with an event loop of its own.
+    """
+
+    at_a_time = 6
+    scale = 0.25
+    slack = 0.3
+    """How late a busy machine of two cores may be."""
+    round_trip = 0.02
+
+    def perform(self, scenario: Scenario, factory: Factory) -> History:
+        """Perform a scenario.
+
+        Raises:
+            AdapterError: The sender broke the contract of a factory.
+        """
+        stage = Stage(scenario, factory, scale=self.scale)
+        began = asyncio.run(_perform(scenario, stage))
+        return stage.history(world="tcp", began=began, round_trip=self.round_trip, slack=self.slack)
+
+
+async def _perform(scenario: Scenario, stage: Stage) -> float:
+    began = asyncio.get_running_loop().time()
+    async with stage.elsewhere, stage.backend:
+        await scenario.script(stage)
+        await stage.quiet_end()
+    return began

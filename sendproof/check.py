@@ -1,0 +1,141 @@
+"""`sendproof check`: judge a sender, list the rules, explain one."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from conformance.adapter import load_factory
+from conformance.catalogue import RULES, Level, rule_of
+from conformance.errors import ConformanceError, UnknownRuleError
+from conformance.judge import Judgement, claimed_capabilities, judge, scenarios_for, select_rules
+from conformance.scenarios import SCENARIOS
+from conformance.simulation import SimulationError
+from conformance.worlds import SimulatedWorld, TcpWorld
+from sendproof.verdicts import explain, list_rules, print_verdicts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from conformance.judge import Verdict
+    from conformance.worlds import World
+
+_LEVELS = {
+    "must": frozenset({Level.MUST}),
+    "should": frozenset({Level.MUST, Level.SHOULD}),
+    "all": frozenset(Level),
+}
+_FAILED = 1
+_COULD_NOT_BE_JUDGED = 2
+_WIDTH_OF_A_FILE = 120
+
+
+@click.command()
+@click.option("--sender", metavar="MODULE:FACTORY", help="The sender to judge: a function that makes one.")
+@click.option("--rule", "rules", metavar="ID", multiple=True, help="Judge this rule only, such as DRN-3. Repeatable.")
+@click.option(
+    "--level",
+    type=click.Choice(list(_LEVELS)),
+    default="all",
+    show_default=True,
+    help="must: the MUST rules. should: these and the SHOULD rules. all: and what the sender's capabilities promise.",
+)
+@click.option("--real", is_flag=True, help="Use real sockets and real time (some 20 s), instead of virtual time.")
+@click.option("--list", "wants_list", is_flag=True, help="List the rules, and end.")
+@click.option("--explain", "explained", metavar="ID", help="Explain a rule and how it is attacked, and end.")
+@click.option("-v", "--verbose", is_flag=True, help="Show what the sender logs.")
+def check(
+    sender: str | None,
+    rules: tuple[str, ...],
+    level: str,
+    explained: str | None,
+    *,
+    real: bool,
+    wants_list: bool,
+    verbose: bool,
+) -> None:
+    r"""Judge a sender: perform every scenario with it, and hold what the backend saw against the rules.
+
+    FACTORY is called with the settings of one sender (url, token, run_id, limits in bytes and events, times in
+    seconds, as attributes) and gives an object with
+
+    \b
+      capabilities      a frozenset of strings: drain-report, handoff, or none
+      enqueue(event)    returns accepted, full, oversized, unserializable or closed
+      async stop(*, complete=True)
+                        returns a report (delivered, undelivered, completed) or None
+
+    \b
+    Examples:
+      sendproof check --sender reference.adapter:create_sender
+      sendproof check --sender my_app.events:make_sender --level must
+      sendproof check --sender my_app.events:make_sender --rule DRN-3 --real
+      sendproof check --explain DRN-3
+
+    Exit status: 0 if no rule failed, 1 if one did, 2 if the sender could not be judged.
+    """
+    console = Console(width=None if sys.stdout.isatty() else _WIDTH_OF_A_FILE, highlight=False, markup=False)
+    if wants_list:
+        list_rules(console, RULES, SCENARIOS)
+        return
+    if explained is not None:
+        try:
+            explain(console, rule_of(explained), SCENARIOS)
+        except UnknownRuleError as error:
+            raise click.BadParameter(f"{error}. `sendproof check --list` lists them all.") from error
+        return
+    if sender is None:
+        raise click.UsageError(
+            "Nothing to judge: say --sender MODULE:FACTORY, such as --sender reference.adapter:create_sender."
+        )
+    logging.basicConfig(level=logging.INFO if verbose else logging.CRITICAL + 1, format="%(message)s")
+    try:
+        verdicts = _judge(sender, rules, level, TcpWorld() if real else SimulatedWorld())
+    except UnknownRuleError as error:
+        raise click.BadParameter(f"{error}. `sendproof check --list` lists them all.") from error
+    except (ConformanceError, SimulationError) as error:
+        _give_up(f"The sender could not be judged: {error}")
+    judged = "on real sockets, in real time" if real else "on a simulated network, in virtual time"
+    print_verdicts(console, f"{sender}, {judged}", verdicts)
+    judgements = {verdict.judgement for verdict in verdicts}
+    if Judgement.NOT_JUDGED in judgements or any(verdict.errors for verdict in verdicts):
+        sys.exit(_COULD_NOT_BE_JUDGED)
+    if Judgement.FAILED in judgements:
+        sys.exit(_FAILED)
+
+
+def _judge(sender: str, ids: Sequence[str], level: str, world: World) -> list[Verdict]:
+    rules = select_rules(ids, _LEVELS[level])
+    scenarios = scenarios_for(rules, SCENARIOS)
+    factory = load_factory(sender)
+    simplest = next(scenario for scenario in SCENARIOS if scenario.name == "a-sender-that-never-sent")
+    capabilities = claimed_capabilities(world, factory, simplest)
+    progress = Progress(
+        TextColumn("{task.description:<52}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )
+    with progress:
+        task = progress.add_task("performing", total=len(scenarios))
+        return judge(
+            factory,
+            rules=rules,
+            scenarios=scenarios,
+            world=world,
+            capabilities=capabilities,
+            on_progress=lambda scenario: progress.update(task, advance=1, description=scenario.name),
+        )
+
+
+def _give_up(message: str) -> NoReturn:
+    click.echo(message, err=True)
+    sys.exit(_COULD_NOT_BE_JUDGED)

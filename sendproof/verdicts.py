@@ -1,0 +1,145 @@
+"""Verdicts, as a person reads them: a table, then each failure with the records that contradict each other."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from conformance.judge import Judgement
+from conformance.prose import in_words
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from conformance.catalogue import Rule
+    from conformance.judge import Failure, Verdict
+    from conformance.scenario import Scenario
+
+_STYLES = {
+    Judgement.PASSED: "green",
+    Judgement.FAILED: "bold red",
+    Judgement.SKIPPED: "dim",
+    Judgement.NOT_JUDGED: "bold yellow",
+}
+_SCENARIOS_IN_FULL = 2
+_VIOLATIONS_IN_FULL = 2
+
+
+def print_verdicts(console: Console, title: str, verdicts: Sequence[Verdict]) -> None:
+    """Print the table, the failures, what could not be judged, and the count."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, expand=True)
+    for heading, width in (("rule", 7), ("level", 8), ("scenarios", 9), ("verdict", 10)):
+        table.add_column(heading, width=width, justify="right" if heading == "scenarios" else "left")
+    table.add_column("claim", no_wrap=True, overflow="ellipsis", ratio=1)
+    for verdict in verdicts:
+        judgement = verdict.judgement
+        table.add_row(
+            verdict.rule.id,
+            verdict.rule.level,
+            str(verdict.scenarios),
+            Text(judgement, style=_STYLES[judgement]),
+            verdict.rule.claim,
+        )
+    console.print(table)
+    for verdict in verdicts:
+        if verdict.failures:
+            _print_failures(console, verdict)
+    _print_errors(console, verdicts)
+    _print_skipped(console, verdicts)
+    console.print()
+    console.print(_count(verdicts), soft_wrap=True)
+
+
+def list_rules(console: Console, rules: Sequence[Rule], scenarios: Sequence[Scenario]) -> None:
+    """Print every rule with its level, how many scenarios attack it, and its claim."""
+    table = Table(box=None, pad_edge=False)
+    for heading in ("rule", "level", "scenarios"):
+        table.add_column(heading, no_wrap=True, justify="right" if heading == "scenarios" else "left")
+    table.add_column("claim")
+    for rule in rules:
+        attacks = sum(rule.id in scenario.rules for scenario in scenarios)
+        level = f"{rule.level} ({rule.capability})" if rule.capability else rule.level
+        table.add_row(rule.id, level, str(attacks), rule.claim)
+    console.print(table)
+
+
+def explain(console: Console, rule: Rule, scenarios: Sequence[Scenario]) -> None:
+    """Print what a rule claims, what its failure costs, and how it is attacked."""
+    console.print(Text.assemble((rule.id, "bold"), f"  {rule.level}"))
+    if rule.capability:
+        console.print(f"Only for senders that claim the capability {rule.capability}.")
+    console.print()
+    console.print(rule.claim)
+    console.print()
+    console.print(Text.assemble(("Where it is broken: ", "bold"), rule.loss))
+    console.print()
+    console.print(Text("How it is attacked:", style="bold"))
+    for scenario in scenarios:
+        if rule.id in scenario.rules:
+            _indent(console, Text.assemble((scenario.name, "cyan"), f"\n  {scenario.story}"), by=2)
+
+
+def _print_failures(console: Console, verdict: Verdict) -> None:
+    rule = verdict.rule
+    console.print()
+    console.print(Text.assemble((f"{rule.id} failed", "bold red"), f"  {rule.claim}"))
+    by_scenario = [(name, list(group)) for name, group in groupby(verdict.failures, lambda each: each.scenario.name)]
+    for _, failures in by_scenario[:_SCENARIOS_IN_FULL]:
+        _print_scenario(console, failures)
+    if more := [name for name, _ in by_scenario[_SCENARIOS_IN_FULL:]]:
+        _indent(console, f"And in {len(more)} more: {', '.join(more)}.", by=2)
+    _indent(console, Text.assemble(("What it costs: ", "bold"), rule.loss), by=2)
+
+
+def _print_scenario(console: Console, failures: list[Failure]) -> None:
+    scenario = failures[0].scenario
+    _indent(console, Text.assemble((scenario.name, "cyan"), f": {scenario.story}"), by=2)
+    for failure in failures[:_VIOLATIONS_IN_FULL]:
+        _indent(console, Text(failure.violation.sentence, style="red"), by=4)
+        for record in sorted(failure.violation.records, key=lambda each: each.time):
+            at = record.time - failure.history.began
+            _indent(console, Text(f"{at:9.3f} s  {in_words(record)}"), by=4)
+    if len(failures) > _VIOLATIONS_IN_FULL:
+        _indent(console, f"… and {len(failures) - _VIOLATIONS_IN_FULL} more like it", by=4)
+
+
+def _print_errors(console: Console, verdicts: Sequence[Verdict]) -> None:
+    told: dict[str, list[str]] = {}
+    for verdict in verdicts:
+        for scenario, message in verdict.errors:
+            names = told.setdefault(message, [])
+            if scenario.name not in names:
+                names.append(scenario.name)
+    for message, names in told.items():
+        console.print()
+        console.print(Text("Could not be judged", style="bold yellow"), "in", ", ".join(names))
+        _indent(console, Text(message), by=2)
+
+
+def _print_skipped(console: Console, verdicts: Sequence[Verdict]) -> None:
+    skipped = [verdict.rule for verdict in verdicts if verdict.judgement is Judgement.SKIPPED]
+    if skipped:
+        console.print()
+        what = ", ".join(f"{rule.id} ({rule.capability})" for rule in skipped)
+        console.print(f"Skipped, since the sender does not claim the capability: {what}")
+
+
+def _count(verdicts: Sequence[Verdict]) -> str:
+    number = {each: sum(verdict.judgement is each for verdict in verdicts) for each in Judgement}
+    line = (
+        f"{len(verdicts)} rules: {number[Judgement.PASSED]} passed, {number[Judgement.FAILED]} failed, "
+        f"{number[Judgement.SKIPPED]} skipped"
+    )
+    if number[Judgement.NOT_JUDGED]:
+        line += f", {number[Judgement.NOT_JUDGED]} could not be judged"
+    return line
+
+
+def _indent(console: Console, text: Text | str, *, by: int) -> None:
+    console.print(Padding(text, (0, 0, 0, by), expand=False))
