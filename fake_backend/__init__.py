@@ -1,0 +1,77 @@
+"""A backend of the wire protocol that takes events faithfully and misbehaves on request.
+
+    from fake_backend import FakeBackend, FaultRule, ResetPeer
+
+    # The answer to the first request that carries events is lost: all was taken, and the sender doesn't know.
+    lost_answer = FaultRule(fault=ResetPeer(phase="after-accept"), of="data", requests=(1,))
+
+    async with FakeBackend(faults=[lost_answer]) as backend:
+        await send_three_events(backend.ingest_url("demo"))
+        assert backend.run("demo").last_accepted_seq == 3
+
+What happened is in `backend.history`, as records: everything that came in, was decided, or went out.
+"""
+
+from fake_backend.backend import FakeBackend, RunView
+from fake_backend.errors import FakeBackendError, FaultFileError, ListenError, UnknownRunError
+from fake_backend.faults import (
+    Fault,
+    FaultRule,
+    Latency,
+    Partial,
+    Phase,
+    RequestKind,
+    ResetPeer,
+    Stall,
+    Status,
+)
+from fake_backend.ingest import Limits
+from fake_backend.records import (
+    AnswerSent,
+    BackendRecord,
+    BodyEnded,
+    BreakCause,
+    CompletionDecision,
+    CompletionReceived,
+    FaultStruck,
+    LineDecision,
+    LineReceived,
+    RequestBroken,
+    RequestStarted,
+    StateSet,
+    decode_record,
+    encode_record,
+)
+
+__all__ = [
+    "AnswerSent",
+    "BackendRecord",
+    "BodyEnded",
+    "BreakCause",
+    "CompletionDecision",
+    "CompletionReceived",
+    "FakeBackend",
+    "FakeBackendError",
+    "Fault",
+    "FaultFileError",
+    "FaultRule",
+    "FaultStruck",
+    "Latency",
+    "Limits",
+    "LineDecision",
+    "LineReceived",
+    "ListenError",
+    "Partial",
+    "Phase",
+    "RequestBroken",
+    "RequestKind",
+    "RequestStarted",
+    "ResetPeer",
+    "RunView",
+    "Stall",
+    "StateSet",
+    "Status",
+    "UnknownRunError",
+    "decode_record",
+    "encode_record",
+]

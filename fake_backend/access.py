@@ -1,0 +1,64 @@
+"""Who may do what: which run a path names, and whether a token may write to it."""
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Final
+from urllib.parse import unquote
+
+from fake_backend import answers
+from fake_backend.answers import Answer
+
+_ROUTES: Final = (
+    re.compile(r"/api/projects/[^/]+/tasks/[^/]+/runs/([^/]+)/event_stream/?"),
+    re.compile(r"/v1/runs/([^/]+)/ingest"),
+)
+
+
+def run_of_path(raw_path: str) -> str | None:
+    """Give the id of the run that a path names, or None for a path that isn't of this protocol.
+
+    `raw_path` is as it came: the ids are decoded after the path was cut, so that an encoded slash stays in its id.
+    """
+    for route in _ROUTES:
+        if found := route.fullmatch(raw_path):
+            return unquote(found[1])
+    return None
+
+
+class Access:
+    """The tokens that were given out, and the runs that exist.
+
+    `tokens` None takes any token; else it maps each good token to the run it is for, or to None for any run.
+    `known_runs` None lets a run begin with its first request.
+    """
+
+    __slots__ = ("_known_runs", "_tokens")
+
+    def __init__(self, *, tokens: Mapping[str, str | None] | None, known_runs: Collection[str] | None) -> None:
+        self._tokens = None if tokens is None else dict(tokens)
+        self._known_runs = None if known_runs is None else frozenset(known_runs)
+
+    def exists(self, run_id: str) -> bool:
+        """Whether a run exists, or may."""
+        return self._known_runs is None or run_id in self._known_runs
+
+    def refuse(self, *, method: str, run_id: str | None, authorization: str | None) -> Answer | None:
+        """Give the answer that turns a request away by its head alone, or None if it may go on."""
+        if run_id is None:
+            return answers.no_such_run()
+        if method != "POST":
+            return answers.not_post()
+        token = _bearer_token(authorization)
+        if token is None:
+            return answers.no_token()
+        if self._tokens is not None:
+            if token not in self._tokens:
+                return answers.bad_token()
+            if self._tokens[token] not in {None, run_id}:
+                return answers.token_of_another_run()
+        return None if self.exists(run_id) else answers.no_such_run()
+
+
+def _bearer_token(authorization: str | None) -> str | None:
+    scheme, _, token = (authorization or "").partition(" ")
+    return token.strip() or None if scheme == "Bearer" else None

@@ -1,0 +1,247 @@
+"""The fake backend as a test uses it: one object that listens, remembers, and can be made to misbehave."""
+
+import asyncio
+import os
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
+from types import TracebackType
+from typing import Any, Final, Self, cast
+from urllib.parse import quote
+
+from aiohttp import web
+
+from fake_backend.access import Access
+from fake_backend.connection import Connection
+from fake_backend.errors import FakeBackendError, ListenError, UnknownRunError
+from fake_backend.exchange import Backend, Exchange
+from fake_backend.fault_plan import FaultPlan
+from fake_backend.faults import FaultRule
+from fake_backend.ingest import Limits, Run
+from fake_backend.records import BackendRecord, StateSet
+
+CLOSE_TIMEOUT: Final = 1.0
+"""For how many seconds an ending backend waits for its open requests, which it has just cut off, to be over."""
+
+_ANY_HOST: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - compared with, not bound to
+
+
+class RunView:
+    """A look at the state of one run, always as it is now."""
+
+    __slots__ = ("_run",)
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    @property
+    def run_id(self) -> str:
+        """The id of the run, decoded."""
+        return self._run.run_id
+
+    @property
+    def last_accepted_seq(self) -> int:
+        """The number of the last event that was accepted, 0 at first."""
+        return self._run.last_accepted_seq
+
+    @property
+    def complete(self) -> bool:
+        """Whether the run is complete, so that it takes no more events."""
+        return self._run.complete
+
+    @property
+    def events(self) -> tuple[dict[str, Any], ...]:
+        """Every event that was ever accepted, in order of acceptance, as parsed.
+
+        Setting the state of a run takes nothing away: after `set_run(…, last_accepted_seq=0)` the same event may be
+        accepted, and be here, twice. Empty where the backend keeps no history.
+        """
+        return tuple(self._run.events)
+
+    def __repr__(self) -> str:
+        return (
+            f"<RunView {self.run_id!r} last_accepted_seq={self.last_accepted_seq} complete={self.complete} "
+            f"events={len(self._run.events)}>"
+        )
+
+
+class FakeBackend:
+    """A backend of the wire protocol, on a real port, that does as it is told.
+
+    An async context manager; it listens inside of the block. When the block is left, every open request is cut off
+    (its connection is reset) and nothing is left running; that takes at most about `CLOSE_TIMEOUT` seconds, stalled
+    requests or not. It needs nothing but the running event loop: no thread, no clock but the loop's, and so it runs
+    in virtual time just as well.
+
+    Arguments:
+    `faults` are the rules of what goes wrong; more may come by `add_fault`.
+    `tokens` maps each good token to the run it is for, or to None for any run. None: every token is good.
+    `known_runs` are the only runs that exist. None: a run begins with its first request.
+    `limits` are the sizes of the 413s.
+    `host` and `port` are where it listens; port 0 is any that is free.
+    `on_record` is called with each record as it is written. It must not raise: what it raises ends the request in
+    question with a 500.
+    `keep_history` False keeps neither records nor events, so that memory stays bounded however long it runs.
+    """
+
+    def __init__(
+        self,
+        *,
+        faults: Iterable[FaultRule] = (),
+        tokens: Mapping[str, str | None] | None = None,
+        known_runs: Collection[str] | None = None,
+        limits: Limits | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        on_record: Callable[[BackendRecord], object] | None = None,
+        keep_history: bool = True,
+    ) -> None:
+        self._host = host
+        self._port = port
+        self._on_record = on_record
+        self._keep_history = keep_history
+        self._history: list[BackendRecord] = []
+        self._runs: dict[str, Run] = {}
+        self._access = Access(tokens=tokens, known_runs=known_runs)
+        self._plan = FaultPlan(faults)
+        self._shared = Backend(
+            access=self._access,
+            plan=self._plan,
+            limits=Limits() if limits is None else limits,
+            run=self._run_of,
+            write=self._write,
+        )
+        self._requests = 0
+        self._connections = 0
+        self._entered = False
+        self._server: web.Server | None = None
+        self._listener: asyncio.Server | None = None
+
+    async def __aenter__(self) -> Self:
+        if self._entered:
+            raise FakeBackendError("a FakeBackend is entered once; make another one")
+        self._entered = True
+        self._server = web.Server(self._handle)
+        await self.come_up()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.go_down()
+
+    @property
+    def url(self) -> str:
+        """The base URL, such as `http://127.0.0.1:45123`. Raises FakeBackendError before it first listened."""
+        if self._port == 0:
+            raise FakeBackendError("the backend has no URL yet: it listens inside of `async with`")
+        host = _ANY_HOST.get(self._host, self._host)
+        return f"http://[{host}]:{self._port}" if ":" in host else f"http://{host}:{self._port}"
+
+    def ingest_url(self, run_id: str) -> str:
+        """Give the URL to which the events of a run are posted."""
+        return f"{self.url}/v1/runs/{quote(run_id, safe='')}/ingest"
+
+    @property
+    def history(self) -> list[BackendRecord]:
+        """The records so far, in the order in which things happened; the list grows as the backend goes on."""
+        return self._history
+
+    def run(self, run_id: str) -> RunView:
+        """Give a view of a run, be it that no request has named it yet.
+
+        Raises UnknownRunError for a run that isn't one of `known_runs`.
+        """
+        return RunView(self._known(run_id))
+
+    def set_run(
+        self, run_id: str, *, last_accepted_seq: int | None = None, complete: bool | None = None, why: str
+    ) -> None:
+        """Change the state of a run, as a restart, another writer or an expiry would; None leaves a part as it is.
+
+        Takes effect at once, for requests that are under way as well: their next line is decided by the new state.
+        Raises ValueError for a negative number, UnknownRunError for a run that isn't one of `known_runs`.
+        """
+        run = self._known(run_id)
+        if last_accepted_seq is not None:
+            if last_accepted_seq < 0:
+                raise ValueError(f"last_accepted_seq is {last_accepted_seq}; it is 0 or the number of an event")
+            run.last_accepted_seq = last_accepted_seq
+        if complete is not None:
+            run.complete = complete
+        self._write(
+            StateSet(
+                time=asyncio.get_running_loop().time(),
+                run_id=run_id,
+                last_accepted_seq=run.last_accepted_seq,
+                complete=run.complete,
+                why=why,
+            )
+        )
+
+    def add_fault(self, rule: FaultRule) -> None:
+        """Add a rule. It may strike from the next request on; a request is counted whether or not rules are there."""
+        self._plan.add(rule)
+
+    def remove_fault(self, rule: FaultRule) -> None:
+        """Take a rule away; it strikes from the next request on no more. Raises ValueError if it isn't there."""
+        self._plan.remove(rule)
+
+    async def go_down(self) -> None:
+        """Stop listening and reset every connection, as a backend that crashes does. State is kept.
+
+        Open requests end with RequestBroken (`shutdown`), and have ended when this returns. A second call does
+        nothing.
+        """
+        listener, self._listener = self._listener, None
+        if listener is None or self._server is None:
+            return
+        # close() alone frees the port. wait_closed() would wait for connections, which end below.
+        listener.close()
+        for connection in cast("list[Connection]", self._server.connections):
+            connection.go_down()
+        await self._server.shutdown(CLOSE_TIMEOUT)
+
+    async def come_up(self) -> None:
+        """Listen again, on the same port. Does nothing if it listens.
+
+        Raises ListenError if the address can't be had, FakeBackendError outside of `async with`.
+        """
+        if self._server is None:
+            raise FakeBackendError("the backend comes up inside of `async with`")
+        if self._listener is not None:
+            return
+        try:
+            listener = await asyncio.get_running_loop().create_server(
+                partial(self._accept, self._server), self._host, self._port
+            )
+        except OSError as error:
+            why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
+            raise ListenError(f"can't listen on {self._host} port {self._port}: {why}") from error
+        self._listener = listener
+        self._port = listener.sockets[0].getsockname()[1]
+
+    def _accept(self, server: web.Server) -> Connection:
+        self._connections += 1
+        return Connection(server, number=self._connections, is_welcome=lambda: self._listener is not None)
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        connection = cast("Connection", request.protocol)  # `_accept` makes them all
+        self._requests += 1
+        return await Exchange(self._shared, request, connection, number=self._requests).answer()
+
+    def _run_of(self, run_id: str) -> Run:
+        run = self._runs.get(run_id)
+        if run is None:
+            run = self._runs[run_id] = Run(run_id, keep_events=self._keep_history)
+        return run
+
+    def _known(self, run_id: str) -> Run:
+        if not self._access.exists(run_id):
+            raise UnknownRunError(f"{run_id!r} is none of the known_runs this backend was given")
+        return self._run_of(run_id)
+
+    def _write(self, record: BackendRecord) -> None:
+        if self._keep_history:
+            self._history.append(record)
+        if self._on_record is not None:
+            self._on_record(record)

@@ -1,0 +1,261 @@
+"""`sendproof backend`: the fake backend as a command, to send to by hand or from another process."""
+
+import asyncio
+import ipaddress
+import signal
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Final
+
+import click
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from fake_backend import (
+    AnswerSent,
+    BackendRecord,
+    CompletionReceived,
+    FakeBackend,
+    FaultFileError,
+    FaultRule,
+    FaultStruck,
+    LineReceived,
+    ListenError,
+    Partial,
+    RequestBroken,
+    RequestStarted,
+    encode_record,
+)
+from fake_backend.fault_file import load_faults
+
+_BROKEN: Final = {
+    "fault": "connection reset by a fault",
+    "client-disconnected": "client left",
+    "shutdown": "cut off, the backend ended",
+}
+
+_HELP: Final = """Run a backend that takes events over HTTP, and misbehaves if asked to.
+
+It speaks the wire protocol on http://HOST:PORT/v1/runs/RUN/ingest for any RUN, keeps everything in memory, and prints
+a line for each request. Ctrl-C (or SIGTERM) ends it with a summary of every run.
+
+\b
+Send to it from another terminal:
+  my-program | sendproof send --url http://127.0.0.1:8787/v1/runs/demo/ingest --token any
+
+\b
+Faults come from a TOML file, one table for each rule:
+  [[fault]]                 # every third request: all is taken, the answer is lost
+  kind = "reset_peer"
+  phase = "after-accept"
+  every = 3
+
+\b
+  [[fault]]                 # the first and the fourth request with events are slow
+  kind = "latency"
+  seconds = 0.5
+  of = "data"
+  requests = [1, 4]
+
+\b
+Kinds of faults, and their keys:
+  latency     seconds, phase, lines
+  reset_peer  phase, lines
+  stall       phase, lines, seconds (none: until the client gives up)
+  status      status, headers, body, phase, lines
+  partial     lines (only so many are taken)
+Phases, in order: before-read, before-accept, after-lines (with lines = N), after-accept, in-answer.
+Which requests: of = "any", "sync", "data" or "completion"; requests = [1, 4] or every = 3; run_id = "demo".
+"""
+
+
+@dataclass(slots=True, kw_only=True)
+class _OpenRequest:
+    run_id: str
+    method: str
+    lines: Counter[str] = field(default_factory=Counter)
+    completion: str | None = None
+    faults: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True, kw_only=True)
+class _RunTotals:
+    requests: int = 0
+    accepted: int = 0
+    duplicates: int = 0
+    faults: int = 0
+
+
+class Ledger:
+    """Turns records into one readable line a request, and into totals for each run.
+
+    It remembers open requests and totals alone, so that a backend may run for as long as it likes.
+    """
+
+    def __init__(self, say: Callable[[str], None], *, started: float) -> None:
+        self._say = say
+        self._started = started
+        self._open: dict[int, _OpenRequest] = {}
+        self.totals: dict[str, _RunTotals] = {}
+
+    def note(self, record: BackendRecord) -> None:
+        """Take note of a record, and say what became of a request once it is over."""
+        match record:
+            case RequestStarted(request=number, run_id=run_id, method=method):
+                self._open[number] = _OpenRequest(run_id=run_id or "-", method=method)
+                if run_id is not None:
+                    self._totals_of(run_id).requests += 1
+            case LineReceived(request=number, run_id=run_id, decision=decision):
+                self._totals_of(run_id).accepted += decision == "accepted"
+                self._totals_of(run_id).duplicates += decision == "duplicate"
+                if number in self._open:
+                    self._open[number].lines[decision] += 1
+            case CompletionReceived(request=number, decision=decision) if number in self._open:
+                self._open[number].completion = decision
+            case FaultStruck(request=number, fault=fault) if number in self._open:
+                kind = str(fault.__struct_config__.tag)
+                self._open[number].faults.append(kind if isinstance(fault, Partial) else f"{kind} {fault.phase}")
+                self._totals_of(self._open[number].run_id).faults += 1
+            case AnswerSent(request=number, time=time, status=status, body=body):
+                self._close(number, time, f"{status} {body}")
+            case RequestBroken(request=number, time=time, cause=cause):
+                self._close(number, time, _BROKEN[cause])
+            case _:
+                pass
+
+    def _totals_of(self, run_id: str) -> _RunTotals:
+        return self.totals.setdefault(run_id, _RunTotals())
+
+    def _close(self, number: int, time: float, outcome: str) -> None:
+        request = self._open.pop(number, None)
+        if request is None:
+            return
+        what = [f"{count} {decision}" for decision, count in request.lines.items()]
+        if request.completion is not None:
+            what.append(f"completion {request.completion}")
+        if not what:
+            what.append("no lines" if request.method == "POST" else request.method)
+        faults = f"  !{', '.join(request.faults)}" if request.faults else ""
+        self._say(f"{time - self._started:9.3f} s  {request.run_id}  {', '.join(what)}{faults}  -> {outcome}")
+
+
+def _read_tokens(
+    _context: click.Context, _parameter: click.Parameter, given: Sequence[str]
+) -> dict[str, str | None] | None:
+    tokens: dict[str, str | None] = {}
+    for pair in given:
+        token, sign, run_id = pair.partition("=")
+        if not token or (sign and not run_id):
+            raise click.BadParameter(f"{pair!r} is neither TOKEN nor TOKEN=RUN")
+        tokens[token] = run_id or None
+    return tokens or None
+
+
+def _read_faults(_context: click.Context, _parameter: click.Parameter, path: Path | None) -> tuple[FaultRule, ...]:
+    if path is None:
+        return ()
+    try:
+        return load_faults(path)
+    except FaultFileError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+@click.command(help=_HELP)
+@click.option("--port", type=click.IntRange(0, 65_535), default=8787, show_default=True, help="0: any that is free.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option(
+    "--faults",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    callback=_read_faults,
+    metavar="FILE",
+    help="What goes wrong, in TOML (see above).",
+)
+@click.option(
+    "--token",
+    "tokens",
+    multiple=True,
+    callback=_read_tokens,
+    metavar="TOKEN[=RUN]",
+    help="A token that is good, for any run or for one. May be repeated. Without it, any token is.",
+)
+@click.option("--record", type=click.File("wb"), metavar="FILE", help="Write what happens there, as JSON lines.")
+def backend(
+    port: int, host: str, faults: tuple[FaultRule, ...], tokens: dict[str, str | None] | None, record: IO[bytes] | None
+) -> None:
+    """Run the fake backend until it is told to end."""
+    if not _is_loopback(host):
+        click.echo(f"Warning: {host} isn't a loopback address; others may reach this backend.", err=True)
+    try:
+        asyncio.run(serve(port=port, host=host, faults=faults, tokens=tokens, record=record))
+    except ListenError as error:
+        raise click.UsageError(f"{error}. Choose another with --port or --host.") from error
+
+
+async def serve(
+    *,
+    port: int,
+    host: str,
+    faults: Sequence[FaultRule],
+    tokens: Mapping[str, str | None] | None,
+    record: IO[bytes] | None,
+) -> None:
+    """Serve until SIGINT or SIGTERM, then print the summary. Raises ListenError if the address can't be had."""
+    loop = asyncio.get_running_loop()
+    ledger = Ledger(click.echo, started=loop.time())
+
+    def write(what: BackendRecord) -> None:
+        if record is not None:
+            record.write(encode_record(what) + b"\n")
+            record.flush()
+        ledger.note(what)
+
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Where loops know no signals (Windows), Ctrl-C ends the command all the same, without a summary.
+        with suppress(NotImplementedError):
+            loop.add_signal_handler(number, stopped.set)
+    async with FakeBackend(
+        port=port, host=host, faults=faults, tokens=tokens, on_record=write, keep_history=False
+    ) as running:
+        token = next(iter(tokens)) if tokens else "any"
+        run_id = (tokens or {}).get(token) or "demo"
+        click.echo(f"Listening on {running.url}")
+        click.echo(f"Send to it:  my-program | sendproof send --url {running.ingest_url(run_id)} --token {token}")
+        if faults:
+            click.echo(f"Rules of faults: {len(faults)}")
+        await stopped.wait()
+    _print_summary(running, ledger)
+
+
+def _print_summary(ended: FakeBackend, ledger: Ledger) -> None:
+    table = Table(box=box.SIMPLE)
+    table.add_column("run", overflow="fold", min_width=12)
+    for name in ("requests", "accepted", "duplicates", "last seq", "complete", "faults"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for run_id, totals in ledger.totals.items():
+        run = ended.run(run_id)
+        table.add_row(
+            escape(run_id),
+            str(totals.requests),
+            str(totals.accepted),
+            str(totals.duplicates),
+            str(run.last_accepted_seq),
+            "yes" if run.complete else "no",
+            str(totals.faults),
+        )
+    if ledger.totals:
+        Console().print(table)
+    else:
+        click.echo("No run was named by any request.")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

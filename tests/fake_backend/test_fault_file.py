@@ -1,0 +1,112 @@
+"""Files of faults: what they say, and how their errors read."""
+
+from pathlib import Path
+
+import pytest
+
+from fake_backend import FaultFileError, FaultRule, Latency, Partial, ResetPeer, Stall, Status
+from fake_backend.fault_file import load_faults, parse_faults
+
+EXAMPLE = """
+[[fault]]
+kind = "reset_peer"
+phase = "after-accept"
+every = 3
+
+[[fault]]
+kind = "latency"
+seconds = 0.05
+of = "data"
+requests = [1, 4]
+
+[[ fault ]]
+kind = "status"
+status = 503
+headers = { Retry-After = "1" }
+body = "<h1>busy</h1>"
+phase = "before-read"
+run_id = "demo"
+
+[["fault"]]
+kind = "stall"
+phase = "after-lines"
+lines = 2
+
+[[fault]]
+kind = "partial"
+lines = 1
+"""
+
+
+def test_a_file_holds_rules_with_the_fields_of_their_faults_beside_them(tmp_path: Path) -> None:
+    """Every kind can be written, flat, in one table a rule."""
+    path = tmp_path / "faults.toml"
+    path.write_text(EXAMPLE, encoding="utf-8")
+    assert load_faults(path) == (
+        FaultRule(fault=ResetPeer(phase="after-accept"), every=3),
+        FaultRule(fault=Latency(seconds=0.05), of="data", requests=(1, 4)),
+        FaultRule(
+            fault=Status(status=503, headers={"Retry-After": "1"}, body="<h1>busy</h1>", phase="before-read"),
+            run_id="demo",
+        ),
+        FaultRule(fault=Stall(phase="after-lines", lines=2)),
+        FaultRule(fault=Partial(lines=1)),
+    )
+
+
+def test_an_empty_file_holds_no_rule() -> None:
+    """No fault is a fine set of faults."""
+    assert parse_faults("# nothing yet") == ()
+
+
+FIRST = '[[fault]]\nkind = "reset_peer"\n\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[[fault]\n", "faults.toml: not TOML: .*line 1"),
+        ("faults = 1", r"faults.toml: unknown key 'faults'; a file of faults holds \[\[fault\]\] tables alone"),
+        ("fault = 1", r"faults.toml: 'fault' is no array of tables; each rule begins with \[\[fault\]\]"),
+        ("fault = [1]", "faults.toml: 'fault' is no array of tables"),
+        ("[fault]\nkind = 'stall'", "faults.toml: 'fault' is no array of tables"),
+        (FIRST + "[[fault]]", r"faults.toml: fault 2 \(line 4\): kind is missing; it is one of latency, reset_peer,"),
+        ("fault = [{}]", "faults.toml: fault 1: kind is missing"),
+        (FIRST + '[[fault]]\nkind = "stal"', r"line 4\): kind is 'stal'; .*\(did you mean stall\?\)"),
+        ("[[fault]]\nkind = 3", "kind is 3; it is one of latency"),
+        (
+            '[[fault]]\nkind = "latency"\nsecond = 1',
+            r"unknown key 'second'; latency knows .*\(did you mean seconds\?\)",
+        ),
+        ('[[fault]]\nkind = "latency"\nzzz = 1', "unknown key 'zzz'; latency knows kind, seconds, phase, [^?]*$"),
+        ('[[fault]]\nkind = "reset_peer"\nseconds = 1', "unknown key 'seconds'; reset_peer knows"),
+        ('[[fault]]\nkind = "latency"', "missing required field `seconds`"),
+        ('[[fault]]\nkind = "latency"\nseconds = "1"', "seconds is '1'; expected `float`, got `str`"),
+        ('[[fault]]\nkind = "latency"\nseconds = -1', "seconds is -1.0; it is a duration, from 0"),
+        ('[[fault]]\nkind = "stall"\nphase = "befor-read"', r"phase is 'befor-read'; .*\(did you mean before-read\?\)"),
+        ('[[fault]]\nkind = "stall"\nof = "events"', "of is 'events'; it is one of any, sync, data, completion"),
+        ('[[fault]]\nkind = "stall"\nrequests = 2', "requests is 2; expected `array`, got `int`"),
+        ('[[fault]]\nkind = "stall"\nrequests = ["2"]', r"requests is \['2'\]; expected `int`, got `str`"),
+        ('[[fault]]\nkind = "stall"\nrequests = [0]', "requests has 0; requests are counted from 1"),
+        ('[[fault]]\nkind = "status"\nstatus = 99', "status is 99; an answer has one from 200 to 599"),
+        ('[[fault]]\nkind = "status"\nstatus = true', "status is True; expected `int`, got `bool`"),
+        (
+            '[[fault]]\nkind = "status"\nstatus = 503\nheaders = {a = 1}',
+            "headers is {'a': 1}; expected `str`, got `int`",
+        ),
+    ],
+)
+def test_an_error_names_the_place_and_what_would_be_right(text: str, message: str) -> None:
+    """File, fault, line, key, value, and the way out."""
+    with pytest.raises(FaultFileError, match=message):
+        parse_faults(text, source="faults.toml")
+
+
+@pytest.mark.parametrize("content", [None, b"\xff"])
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | None) -> None:
+    """A missing file, and one that is no text, are errors of the same kind."""
+    path = tmp_path / "faults.toml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(FaultFileError, match=r"faults\.toml: can't be read"):
+        load_faults(path)
