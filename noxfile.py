@@ -1,0 +1,66 @@
+"""What is run, and how: plain `nox` validates the reference sender; `nox -l` lists the rest."""
+
+from __future__ import annotations
+
+import nox
+
+nox.options.sessions = ["conformance"]
+nox.options.reuse_existing_virtualenvs = True
+nox.needs_version = ">=2024.4.15"
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+REFERENCE = ["--sender", "reference.adapter:create_sender"]
+CODE = ["reference", "fake_backend", "conformance", "sendproof", "tests", "benchmarks", "examples", "noxfile.py"]
+
+
+def _install(session: nox.Session, *groups: str) -> None:
+    """Install the project with everything it can do, and what a session needs besides."""
+    session.install("-e", ".[conformance]", *nox.project.dependency_groups(PROJECT, *groups))
+
+
+@nox.session
+def conformance(session: nox.Session) -> None:
+    """Judge a sender: the reference sender, or the one that the arguments name (`nox -- --sender MODULE:FACTORY`)."""
+    _install(session)
+    arguments = session.posargs
+    if not any(argument.startswith("--sender") for argument in arguments):
+        arguments = [*REFERENCE, *arguments]
+    session.run("sendproof", "check", *arguments)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests, with the floor of their coverage; arguments go to pytest."""
+    _install(session, "test")
+    # A part of the tests covers a part of the code: the floor is for all of them.
+    coverage = [] if session.posargs else ["--cov", "--cov-branch", "--cov-report=term"]
+    session.run("pytest", *coverage, *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Hold the code to the rules of ruff, and to its format."""
+    session.install(*nox.project.dependency_groups(PROJECT, "lint"))
+    session.run("ruff", "check", *CODE)
+    session.run("ruff", "format", "--check", *CODE)
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types, of the tests too."""
+    _install(session, "test", "types")
+    session.run("mypy")
+
+
+@nox.session
+def imports(session: nox.Session) -> None:
+    """Check that dependencies point one way."""
+    _install(session, "imports")
+    session.run("lint-imports")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure speed and memory against their goals; each figure is beside what it is compared with."""
+    _install(session)
+    session.run("python", "-m", "benchmarks.run", *session.posargs)
