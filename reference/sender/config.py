@@ -73,7 +73,7 @@ class SenderConfig:
             if each.name in _COUNTS:
                 _check_count(each.name, value)
             elif each.name in _TIMES:
-                _check_time(each.name, value, zero_allowed=_TIMES[each.name])
+                check_time(each.name, value, zero_allowed=_TIMES[each.name])
         if not isinstance(self.completion, CompletionForm):
             raise ConfigError("completion", self.completion, "CompletionForm.LINE or CompletionForm.HEADERS")
         if not isinstance(self.ssl_context, ssl.SSLContext | None):
@@ -123,7 +123,8 @@ def _check_count(name: str, value: object) -> None:
         raise ConfigError(name, value, "a whole number, 1 or more")
 
 
-def _check_time(name: str, value: object, *, zero_allowed: bool) -> None:
+def check_time(name: str, value: object, *, zero_allowed: bool) -> None:
+    """Raise a ConfigError unless a value is a time in seconds."""
     least = "0 or more" if zero_allowed else "more than 0"
     if isinstance(value, int | float) and not isinstance(value, bool):
         # Nor is an integer over all floats a time; NaN is on neither side of anything.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, assert_never
 import orjson
 
 from reference.sender import wire
-from reference.sender.config import CompletionForm
+from reference.sender.config import CompletionForm, check_time
 from reference.sender.core import SenderCore
 from reference.sender.encoding import encode_event
 from reference.sender.errors import NotDeliveredError, UnserializableError
@@ -154,9 +154,13 @@ class EventStreamSender:
         Args:
             timeout: The deadline in seconds from now; None takes `stop_timeout` of the configuration.
             complete: Tell the backend that nothing follows. False leaves the run open for a successor (DRN-12).
+
+        Raises:
+            ConfigError: `timeout` is no time. Nothing has happened then, and the sender goes on.
         """
         if self._drain is None:
             seconds = self._config.stop_timeout if timeout is None else timeout
+            check_time("timeout", seconds, zero_allowed=True)
             self._core.stop(complete=complete)
             self._wake()
             self._drain = asyncio.create_task(self._drain_until(seconds), name="sendproof-drain")
