@@ -94,14 +94,19 @@ class PluggedSender:
             raise AdapterError("enqueue must return its outcome at once, and it returned an awaitable")
         if not isinstance(outcome, str) or outcome not in OUTCOMES:
             raise AdapterError(f"enqueue returned {outcome!r}; expected one of {', '.join(sorted(OUTCOMES))}")
-        return str(outcome), took if took > _CONSPICUOUS else 0.0
+        return str.__str__(outcome), took if took > _CONSPICUOUS else 0.0
 
     async def stop(self, *, complete: bool) -> Report | None:
         """Call `stop`, and give its report in one form."""
         try:
-            report = await self._sender.stop(complete=complete)
+            report = self._sender.stop(complete=complete)
+            is_async = inspect.isawaitable(report)
+            if is_async:
+                report = await report
         except Exception as error:
             raise AdapterError(f"stop raised {type(error).__name__}: {error}") from error
+        if not is_async:
+            raise AdapterError(f"stop must be async, and it returned {report!r}")
         return None if report is None else _read_report(report)
 
 
@@ -135,12 +140,18 @@ def _read_report(report: Any) -> Report:
     counts = {name: read(name) for name in ("delivered", "undelivered")}
     counts["unconfirmed"] = read("unconfirmed", 0)
     for name, value in counts.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise AdapterError(f"the report's {name} is {value!r}; expected a count")
+        _check_count(name, value)
     completed = read("completed")
     if not isinstance(completed, bool):
         raise AdapterError(f"the report's completed is {completed!r}; expected True or False")
     dropped = read("dropped", {})
     if not isinstance(dropped, Mapping):
         raise AdapterError(f"the report's dropped is {dropped!r}; expected counts by reason")
-    return Report(**counts, completed=completed, dropped={str(key): int(value) for key, value in dropped.items()})
+    for reason, value in dropped.items():
+        _check_count(f"dropped as {reason}", value)
+    return Report(**counts, completed=completed, dropped={str(key): value for key, value in dropped.items()})
+
+
+def _check_count(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise AdapterError(f"the report's {name} is {value!r}; expected a count")

@@ -5,12 +5,12 @@ Nothing here judges.
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from conformance.contents import compact_size, content, read_last, without
 from conformance.history import (
     EnqueueCalled,
     RetryAfterAsked,
@@ -75,7 +75,8 @@ class Request:
             return "data"
         if self.completions:
             return "completion"
-        return "sync" if self.body is not None else "unknown"
+        is_empty = self.started.content_length == 0 and not self.started.completion_header
+        return "sync" if self.body is not None or is_empty else "unknown"
 
     @property
     def end(self) -> AnswerSent | RequestBroken | None:
@@ -287,6 +288,18 @@ class Evidence:
                     by_content.setdefault(content(call.event), []).append(call)
         return found
 
+    def is_one_of_a_kind(self, run_id: str, key: str) -> bool:
+        """Whether no two events of a run have this content, so that a line of it can be told for whose it is."""
+        return len(self.enqueued.get(run_id, {}).get(key, ())) <= 1
+
+    def completions_of(self, sender: Sender, run: Run) -> list[CompletionReceived]:
+        """The completions of its run that came while this sender was at work: not a predecessor's or a successor's."""
+        return [
+            each
+            for each in run.completions
+            if self.is_before(sender.opened, each) and (not sender.returns or self.is_before(each, sender.returns[0]))
+        ]
+
     def missing(self, sender: Sender) -> list[EnqueueCalled]:
         """What `enqueue` accepted and the backend never did, in the order of the calls.
 
@@ -294,19 +307,8 @@ class Evidence:
         where the backend stands, and its number was free by that.
         """
         run = self.run(sender.run_id)
-        there: dict[str, int] = {}
-        for line in run.lines:
-            if line.event is not None and (line.decision == "accepted" or self._is_blameless_duplicate(run, line)):
-                key = content(line.event)
-                there[key] = there.get(key, 0) + 1
-        missing = []
-        for call in sender.accepted:
-            key = content(call.event or {})
-            if there.get(key, 0) > 0:
-                there[key] -= 1
-            else:
-                missing.append(call)
-        return missing
+        there = [line for line in run.lines if line.decision == "accepted" or self._is_blameless_duplicate(run, line)]
+        return without(sender.accepted, there)
 
     def _is_blameless_duplicate(self, run: Run, line: LineReceived) -> bool:
         if line.decision != "duplicate" or line.seq is None:
@@ -325,38 +327,3 @@ class Evidence:
         if not sender.stops:
             return False
         return sender.stop_returned - sender.stop_called >= 0.9 * self.settings.stop_timeout
-
-
-def content(event: dict[str, Any]) -> str:
-    """An event in a form that is equal for equal events: keys in one order, and 1.0 the same number as 1.
-
-    True is not 1, and null is not absent.
-    """
-    return json.dumps(_numbers_alike(event), sort_keys=True, separators=(",", ":"))
-
-
-def compact_size(event: dict[str, Any]) -> int:
-    """The bytes of an event in the most compact JSON that is usual: no spaces, no needless escapes."""
-    return len(json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode())
-
-
-def _numbers_alike(value: Any) -> Any:
-    match value:
-        case dict():
-            return {key: _numbers_alike(each) for key, each in value.items()}
-        case list():
-            return [_numbers_alike(each) for each in value]
-        case float() if value.is_integer():
-            return int(value)
-        case _:
-            return value
-
-
-def read_last(body: str) -> int | None:
-    """The `last_accepted_seq` of an answer's body, if it is there beyond doubt."""
-    try:
-        answer = json.loads(body)
-    except ValueError:
-        return None
-    last = answer.get("last_accepted_seq") if isinstance(answer, dict) else None
-    return last if isinstance(last, int) and not isinstance(last, bool) and last >= 0 else None

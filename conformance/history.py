@@ -4,6 +4,7 @@ A history is all that a checker sees. It is frozen, goes to JSON and back withou
 came about: one that was recorded in production can be judged like one from the simulator.
 """
 
+import json
 from typing import Any, Literal, TypeAlias
 
 import msgspec
@@ -124,7 +125,11 @@ class History(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     def to_json(self) -> bytes:
         """The history as one line of JSON."""
-        return msgspec.json.encode(self)
+        try:
+            return msgspec.json.encode(self)
+        except UnicodeEncodeError:
+            # An event may hold lone surrogates, which msgspec can't write; json escapes them.
+            return json.dumps(msgspec.to_builtins(self), separators=(",", ":")).encode()
 
     @classmethod
     def from_json(cls, text: bytes | str) -> "History":
@@ -134,4 +139,13 @@ class History(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             msgspec.ValidationError: It is JSON, but no history; the message says where and why.
             msgspec.DecodeError: It is not JSON.
         """
-        return msgspec.json.decode(text, type=cls)
+        try:
+            return msgspec.json.decode(text, type=cls)
+        except msgspec.ValidationError:
+            raise
+        except msgspec.DecodeError as error:
+            try:
+                plain = json.loads(text)
+            except ValueError:
+                raise error from None
+            return msgspec.convert(plain, cls)  # it was a lone surrogate, which is JSON

@@ -77,7 +77,7 @@ def check(
       sendproof check --sender my_app.events:make_sender --rule DRN-3 --real
       sendproof check --explain DRN-3
 
-    Exit status: 0 if no rule failed, 1 if one did, 2 if the sender could not be judged.
+    Exit status: 0 if every rule passed or was skipped, 1 if one failed, 2 if none failed but some could not be judged.
     """
     console = Console(width=None if sys.stdout.isatty() else _WIDTH_OF_A_FILE, highlight=False, markup=False)
     if wants_list:
@@ -103,10 +103,10 @@ def check(
     judged = "on real sockets, in real time" if real else "on a simulated network, in virtual time"
     print_verdicts(console, f"{sender}, {judged}", verdicts)
     judgements = {verdict.judgement for verdict in verdicts}
-    if Judgement.NOT_JUDGED in judgements or any(verdict.errors for verdict in verdicts):
-        sys.exit(_COULD_NOT_BE_JUDGED)
     if Judgement.FAILED in judgements:
         sys.exit(_FAILED)
+    if Judgement.NOT_JUDGED in judgements:
+        sys.exit(_COULD_NOT_BE_JUDGED)
 
 
 def _judge(sender: str, ids: Sequence[str], level: str, world: World) -> list[Verdict]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from conformance.evidence import content
+from conformance.contents import content
 
 if TYPE_CHECKING:
-    from conformance.evidence import Evidence, Sender
+    from conformance.evidence import Evidence, Request, Run, Sender
     from conformance.findings import Findings
     from fake_backend.records import LineReceived
 
@@ -110,6 +110,7 @@ def a_prefix_is_kept(evidence: Evidence, found: Findings) -> None:
                 continue
             found.count()
             following = run.next_data(request)
+            _check_that_the_prefix_is_kept(evidence, run, request, following, found)
             if following is not None and following.first_seq not in {last + 1, None}:
                 found.violate(
                     f"numbers {first} to {last} of a window were accepted and the rest was not, and the next window "
@@ -122,6 +123,26 @@ def a_prefix_is_kept(evidence: Evidence, found: Findings) -> None:
                     f"numbers {first} to {last} of a window were accepted, and the rest was never sent again",
                     request.answer,
                 )
+
+
+def _check_that_the_prefix_is_kept(
+    evidence: Evidence, run: Run, request: Request, following: Request | None, found: Findings
+) -> None:
+    """A number of the prefix may not be sent again (which the first number tells), nor may its event under another."""
+    kept = {
+        content(line.event): line
+        for line in request.lines
+        if line.event is not None and (line.seq or 0) <= (request.last_told or 0)
+    }
+    for line in following.lines if following is not None else ():
+        key = content(line.event or {})
+        if key in kept and kept[key].seq != line.seq and evidence.is_one_of_a_kind(run.run_id, key):
+            found.violate(
+                f"number {kept[key].seq} of a window was accepted, and its event is sent again as {line.seq}",
+                kept[key],
+                request.answer,
+                line,
+            )
 
 
 def a_duplicate_is_delivered(evidence: Evidence, found: Findings) -> None:
@@ -137,7 +158,7 @@ def a_duplicate_is_delivered(evidence: Evidence, found: Findings) -> None:
             for later in run.data:
                 for line in later.lines if later.data_began > request.ended else ():
                     key = content(line.event or {})
-                    if key in settled:
+                    if key in settled and evidence.is_one_of_a_kind(run.run_id, key):
                         found.violate(
                             f"number {settled[key].seq} was answered as a duplicate, and its event was sent again "
                             f"as {line.seq}",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from conformance.evidence import content
-from fake_backend.faults import Stall
+from conformance.contents import content
+from fake_backend.faults import Latency, Stall
 
 if TYPE_CHECKING:
     from conformance.evidence import Evidence, Request
@@ -61,7 +61,7 @@ def keeps_numbers_while_in_doubt(evidence: Evidence, found: Findings) -> None:
                 if line.event is None or line.seq is None:
                     continue
                 key = content(line.event)
-                if key in earlier:
+                if key in earlier and evidence.is_one_of_a_kind(run.run_id, key):
                     attempt, seq, index = earlier[key]
                     in_doubt = attempt.last_told is None and not run.told_between(attempt, request)
                     if in_doubt and seq != line.seq:
@@ -114,8 +114,10 @@ def no_gap_on_purpose(evidence: Evidence, found: Findings) -> None:
 def _may_be_given_up(evidence: Evidence, request: Request, following: Request) -> bool:
     """Whether a sender may have timed out a request that the backend holds for open.
 
-    A backend that doesn't read, because it stalls, can't notice that its client has gone.
+    A backend that doesn't read, because it stalls or is slow, can't notice that its client has gone.
     """
     settings = evidence.settings
     waited = following.lines[0].time - request.started.time
-    return any(isinstance(fault, Stall) for fault in request.faults) and waited >= 0.9 * settings.request_timeout
+    return (
+        any(isinstance(fault, Latency | Stall) for fault in request.faults) and waited >= 0.9 * settings.request_timeout
+    )

@@ -22,6 +22,7 @@ _ATTEMPTS_AFTER_A_FINAL_ANSWER = 3
 _TOLERANCE = 0.1
 _LEAST_TOLERANCE = 0.25
 _ENOUGH_TO_TELL = 3
+_LONG_ENOUGH = 30
 
 
 def tries_again(evidence: Evidence, found: Findings) -> None:
@@ -88,7 +89,8 @@ def delays_grow_and_differ(evidence: Evidence, found: Findings) -> None:
     for run in evidence.runs.values():
         for failing in _failing_in_a_row(run):
             gaps = [b.started.time - a.ended_at for a, b in pairwise(failing)]
-            if len(gaps) >= 2 * _ENOUGH_TO_TELL:
+            # With full jitter a few short delays in a row are chance; many, until so much time has passed, are not.
+            if len(gaps) >= 2 * _ENOUGH_TO_TELL and sum(gaps) >= _LONG_ENOUGH * evidence.settings.retry_delay:
                 rows.append((failing, gaps))
     for failing, gaps in rows:
         found.count()
@@ -134,7 +136,7 @@ def final_answers_are_final(evidence: Evidence, found: Findings) -> None:
         if not final:
             continue
         found.count()
-        after = [each for each in run.requests if each.started.time > final[0].ended_at]
+        after = [each for each in run.requests if each.began > final[0].ended]
         if len(after) + 1 > _ATTEMPTS_AFTER_A_FINAL_ANSWER:
             status = final[0].answer.status if final[0].answer else 0
             found.violate(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from conformance.evidence import MOST_AROUND_AN_EVENT, compact_size, content
+from conformance.contents import compact_size, content, without
+from conformance.evidence import MOST_AROUND_AN_EVENT
 from conformance.history import BackendWentDown
 
 if TYPE_CHECKING:
@@ -47,17 +48,17 @@ def events_keep_their_limit(evidence: Evidence, found: Findings) -> None:
             if line.size > limit:
                 found.violate(f"a line of {line.size} bytes went out; max_event_bytes is {limit}", line)
         for call in sender.enqueues:
-            size = _line_size(sender, run, call)
+            least, most = _line_sizes(sender, run, call)
             if call.outcome == "oversized":
                 found.count()
-                if size is not None and size <= limit:
+                if most is not None and most <= limit:
                     found.violate(
-                        f"an event was refused as oversized whose line has {size} bytes; max_event_bytes is {limit}",
+                        f"an event was refused as oversized whose line has {most} bytes; max_event_bytes is {limit}",
                         call,
                     )
-            elif call.outcome == "accepted" and size is not None and size > limit:
+            elif call.outcome == "accepted" and least is not None and least > limit:
                 found.count()
-                found.violate(f"an event was accepted whose line has {size} bytes; max_event_bytes is {limit}", call)
+                found.violate(f"an event was accepted whose line has {least} bytes; max_event_bytes is {limit}", call)
 
 
 def the_buffer_is_bounded(evidence: Evidence, found: Findings) -> None:
@@ -65,13 +66,11 @@ def the_buffer_is_bounded(evidence: Evidence, found: Findings) -> None:
     settings = evidence.settings
     for sender, run in evidence.pairs():
         # What the backend has may still be held, until its answer is there; so this is the least that is held.
-        there = [(line.time, content(line.event or {})) for line in run.taken]
         for call in sender.enqueues:
             if call.outcome not in {"accepted", "full"}:
                 continue
-            gone = {key for at, key in there if at <= call.time}
-            held = [each for each in sender.accepted if each.call <= call.call]
-            held = [each for each in held if content(each.event or {}) not in gone]
+            gone = [line for line in run.taken if line.time <= call.time]
+            held = without([each for each in sender.accepted if each.call <= call.call], gone)
             size = sum(compact_size(each.event or {}) for each in held)
             if call.outcome == "full":
                 found.count()
@@ -93,13 +92,12 @@ def _check_that_it_was_full(evidence: Evidence, sender: Sender, run: Run, call: 
     settings = evidence.settings
     late = evidence.history.round_trip + evidence.history.slack
     settled = {
-        content(line.event or {})
+        line.seq: line
         for request in run.data
         if request.succeeded and request.ended_at + late < call.time
         for line in request.lines
     }
-    held = [each for each in sender.accepted if each.call < call.call]
-    held = [each for each in held if content(each.event or {}) not in settled]
+    held = without([each for each in sender.accepted if each.call < call.call], settled.values())
     # A sender may count what surrounds an event on its line.
     size = sum(compact_size(each.event or {}) + MOST_AROUND_AN_EVENT for each in [*held, call])
     if len(held) < settings.max_buffered_events and size <= settings.max_buffered_bytes:
@@ -166,13 +164,19 @@ def a_burst_is_batched(evidence: Evidence, found: Findings) -> None:
                 )
 
 
-def _line_size(sender: Sender, run: Run, call: EnqueueCalled) -> int | None:
-    """The size that this sender's line for an event has or would have, as its lines for like events show it."""
+def _line_sizes(sender: Sender, run: Run, call: EnqueueCalled) -> tuple[int, int] | tuple[None, None]:
+    """The least and the most that this sender's line for an event has or would have, as its lines for like events show.
+
+    They differ where the number that the sender expected the event to get may have had fewer digits, or more.
+    """
     if call.event is None:
-        return None
+        return None, None
     for line in run.lines:
         if line.event is not None and line.event.keys() == call.event.keys():
             around = line.size - compact_size(line.event) - len(str(line.seq))
             position = len([each for each in sender.accepted if each.call < call.call])
-            return compact_size(call.event) + around + len(str(run.last_before(0) + position + 1))
-    return None
+            lowest = 1 if run.states else position + 1
+            highest = position + 1 + max(state.last_accepted_seq for state in run.states) if run.states else lowest
+            size = compact_size(call.event) + around
+            return size + len(str(lowest)), size + len(str(highest))
+    return None, None

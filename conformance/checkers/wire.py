@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from conformance.evidence import content
+from conformance.contents import content
 from conformance.history import StrayRequest
 
 if TYPE_CHECKING:

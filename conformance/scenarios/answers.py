@@ -155,7 +155,7 @@ SCENARIOS = (
     ),
     Scenario(
         name="one-event-that-is-never-taken",
-        rules=("RTY-7", "DLV-2", "DLV-3"),
+        rules=("RTY-7", "DLV-1", "DLV-2", "DLV-3"),
         story="The sixth of sixteen events is over the backend's limit, which is lower than the sender's.",
         script=_poison_in_the_middle,
         limits=Limits(max_line_bytes=2_000),

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from conformance.scenario import Stage
 
 _LIMIT = 1_000
+_WINDOW = 2_000
 
 
 async def _a_burst(stage: Stage) -> None:
@@ -44,6 +45,22 @@ async def _to_the_byte(stage: Stage) -> None:
             sender.enqueue({"text": "x" * (size - around)})
     await sender.delivered(3)
     await stage.pause(0.1)
+    await sender.stop()
+
+
+async def _windows_to_the_byte(stage: Stage) -> None:
+    sender = await stage.open()
+    sender.enqueue({"text": "x" * 10})
+    await sender.delivered(1)
+    await stage.pause(0.1)
+    line = next((record for record in stage.records if isinstance(record, LineReceived)), None)
+    around = 0 if line is None else line.size - 10
+    # Two lines and the newline between them: two bytes less than the limit, one less, the limit, and past it.
+    for count, over in enumerate((-2, -1, 0, 1, 2)):
+        half = (_WINDOW - 1) // 2
+        sender.enqueue(*({"text": "x" * (size - around)} for size in (half, _WINDOW - 1 - half + over)))
+        await sender.delivered(2 * count + 3)
+        await stage.pause(0.1)
     await sender.stop()
 
 
@@ -89,6 +106,13 @@ SCENARIOS = (
         story="Events of up to 1,400 bytes in windows of 2,000: some fit alone, but not with the rest.",
         script=_events_of_all_sizes,
         settings={"max_window_bytes": 2_000, "max_event_bytes": 1_500},
+    ),
+    Scenario(
+        name="windows-to-the-byte",
+        rules=("WIN-1", "DLV-1", "DLV-3"),
+        story="Pairs of events that just fit into a window, or don't by a byte or two.",
+        script=_windows_to_the_byte,
+        settings={"max_window_bytes": _WINDOW, "max_event_bytes": 1_500},
     ),
     Scenario(
         name="the-largest-event-to-the-byte",

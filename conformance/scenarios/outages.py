@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from conformance.scenario import Scenario, numbered
 from conformance.scenarios.scripts import on_all, on_data, two_bursts
-from fake_backend.faults import FaultRule, ResetPeer, Status
+from fake_backend.faults import FaultRule, Latency, ResetPeer, Status
 
 if TYPE_CHECKING:
     from conformance.scenario import Stage
@@ -154,6 +154,16 @@ SCENARIOS = (
             on_data(ResetPeer(phase="before-accept"), 2),
             on_data(ResetPeer(phase="after-accept"), 3),
             on_data(Status(status=504, phase="after-accept"), 5),
+        ),
+    ),
+    Scenario(
+        name="a-window-that-is-taken-late",
+        rules=("SEQ-3", "RTY-1", "DLV-1", "DLV-2", "DLV-3"),
+        story="The first window times out, and is taken all the same, while its retry is under way.",
+        script=two_bursts,
+        faults=(
+            on_data(Latency(seconds=2.5, phase="before-accept"), 1),
+            on_data(Latency(seconds=1.0, phase="before-accept"), 2),
         ),
     ),
     Scenario(

@@ -24,6 +24,16 @@ async def _bursts_and_a_trickle(stage: Stage) -> None:
     await sender.stop()
 
 
+async def _a_burst_and_another(stage: Stage) -> None:
+    sender = await stage.open()
+    sender.enqueue(*numbered(30))
+    await stage.pause(0.5)
+    sender.enqueue(*numbered(10, first=31))
+    await sender.delivered()
+    await stage.pause(0.5)
+    await sender.stop()
+
+
 async def _odd_but_legal(stage: Stage) -> None:
     sender = await stage.open()
     sender.enqueue(
@@ -92,6 +102,14 @@ SCENARIOS = (
         story="The same, with windows that may stay open for five seconds.",
         script=_bursts_and_a_trickle,
         settings={"window_age": 5.0},
+    ),
+    Scenario(
+        name="answers-that-take-their-time",
+        rules=("SEQ-4", "SEQ-5", "DLV-2", "DLV-3"),
+        story="Forty events in windows of five, and each answer takes 0.3 seconds.",
+        script=_a_burst_and_another,
+        settings={"max_window_events": 5},
+        faults=(on_data(Latency(seconds=0.3)),),
     ),
     Scenario(
         name="events-that-are-odd-but-legal",

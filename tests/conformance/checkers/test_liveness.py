@@ -1,0 +1,55 @@
+"""The checkers of LIV, on histories made by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance.history import BackendWentDown
+from tests.conformance.checkers.case import Case, breaks, hold, is_silent_on, keeps
+from tests.conformance.story import Story, event
+
+
+def idle(story: Story | None = None) -> Story:
+    """A sender has delivered an event, and ten seconds have passed."""
+    story = Story() if story is None else story
+    return story.open().enqueue(event(1)).request((1, event(1)), last=1).wait(10)
+
+
+def equal_and_retried() -> Story:
+    """An event equal to an earlier one is tried again after three seconds; the number tells nothing of it."""
+    return idle().enqueue(event(1)).request(status=503).wait(3).request((2, event(1)), last=2)
+
+
+CASES = [
+    keeps("LIV-1", "at once", idle()),
+    breaks("LIV-1", "in virtual time", Story().open().enqueue(event(1), took=2.0), "enqueue took 2 s", "EnqueueCalled"),
+    breaks("LIV-1", "in real time", Story().open().enqueue(event(1), blocked_for=0.3), "took 0.3 s", "EnqueueCalled"),
+    keeps("LIV-1", "a busy machine is no network", Story(slack=0.3).open().enqueue(event(1), blocked_for=0.5)),
+    keeps("LIV-2", "soon", idle().enqueue(event(2)).request((2, event(2)), last=2)),
+    keeps(
+        "LIV-2",
+        "after the flush delay",
+        idle(Story(settings={"flush_delay": 1.0})).enqueue(event(2)).wait(1).request((2, event(2)), last=2),
+    ),
+    breaks(
+        "LIV-2",
+        "late",
+        idle().enqueue(event(2)).wait(1).request((2, event(2)), last=2),
+        "1 s later",
+        "EnqueueCalled",
+        "LineReceived",
+    ),
+    breaks("LIV-2", "never", idle().enqueue(event(2)), "it arrived never", "EnqueueCalled"),
+    is_silent_on("LIV-2", "not idle", Story().open().enqueue(event(1), event(2)).request((1, event(1)), last=1)),
+    is_silent_on("LIV-2", "not after a downtime", idle().write(BackendWentDown(time=5.0)).enqueue(event(2))),
+    keeps("LIV-3", "silent", idle().stop().request(last=1)),
+    breaks("LIV-3", "it polls", idle().request(last=1).wait(10), "(sync), 10 s after all was done", "RequestStarted"),
+    keeps("LIV-3", "a retry is no poll, even of an equal event", equal_and_retried()),
+    is_silent_on("LIV-3", "never idle", Story().open().enqueue(event(1)).request((1, event(1)), last=1).stop()),
+]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_checker_of_liveness_blames_what_it_should(case: Case) -> None:
+    """Promptness is held against LIV, and the records that contradict it are named."""
+    hold(case)

@@ -1,0 +1,21 @@
+"""Deliberately broken senders: the suite is itself under test, and each of these must fail for the reason it names."""
+
+from __future__ import annotations
+
+from tests.conformance.mutants import delivery, draining, inert, limits, liveness, numbering, retrying, wire
+from tests.conformance.mutants.registry import REGISTERED, Mutant
+
+__all__ = [
+    "MUTANTS",
+    "Mutant",
+    "delivery",
+    "draining",
+    "inert",
+    "limits",
+    "liveness",
+    "numbering",
+    "retrying",
+    "wire",
+]
+
+MUTANTS = tuple(REGISTERED)

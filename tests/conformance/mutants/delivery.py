@@ -1,0 +1,139 @@
+"""DLV: bugs that lose, double and reorder."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from tests.conformance.mutants.plain_sender import OK, PlainSender
+from tests.conformance.mutants.registry import fails
+
+if TYPE_CHECKING:
+    from conformance.settings import Settings
+    from tests.conformance.mutants.plain_sender import Answer
+
+
+@fails("DLV-1", "never were at the backend, and nothing stood in their way")
+class DropsInSilenceWhenFull(PlainSender):
+    """Says that it has taken an event for which it has no room."""
+
+    def refuse_as_full(self, _payload: bytes) -> str:  # noqa: D102
+        return "accepted"
+
+
+@fails("DLV-1", "the report speaks of")
+class CountsDeliveriesTwice(PlainSender):
+    """Counts an event as delivered with each answer that covers it, so that its report doesn't add up."""
+
+    def told(self, last: int) -> int:  # noqa: D102
+        taken = super().told(last)
+        self.delivered += taken
+        return taken
+
+
+@fails("DLV-2", "an event was accepted twice")
+class RenumbersAfterAReset(PlainSender):
+    """After a reset it asks where the backend stands, and sends the same batch again from there."""
+
+    async def fail(self) -> None:  # noqa: D102
+        self.doubt, self.synced = 0, False
+        await super().fail()
+
+
+@fails("DLV-2", "an event was accepted twice")
+class RenumbersAfterABadGateway(PlainSender):
+    """The same after 502 alone, which it takes for proof that nothing was taken."""
+
+    async def post(self, lines: list[bytes]) -> Answer:  # noqa: D102
+        answer = await super().post(lines)
+        self.is_bad_gateway = answer.status == 502
+        return answer
+
+    async def fail(self) -> None:  # noqa: D102
+        if self.is_bad_gateway:
+            self.doubt, self.synced = 0, False
+        await super().fail()
+
+
+@fails("DLV-3", "and accepted after it")
+class ReordersOnRetry(PlainSender):
+    """Puts the event that failed behind the others, to give them a chance."""
+
+    async def fail(self) -> None:  # noqa: D102
+        self.held.append(self.held.pop(0))
+        await super().fail()
+
+
+@fails("DLV-4", "was accepted, and its event is sent again as")
+class ResendsTheWholeBatch(PlainSender):
+    """Sends all of a window again, under new numbers, when only a prefix was taken."""
+
+    def told(self, last: int) -> int:  # noqa: D102
+        if last < self.doubt:
+            self.doubt = 0
+        return super().told(last)
+
+
+@fails("DLV-4", "and the next window starts at")
+class GivesUpTheRest(PlainSender):
+    """Takes a 200 for an acknowledgement of the whole window, whatever number it says."""
+
+    async def post(self, lines: list[bytes]) -> Answer:  # noqa: D102
+        answer = await super().post(lines)
+        if answer.status in OK and answer.last is not None and self.held:
+            return replace(answer, last=max(answer.last, self.base + len(lines)))
+        return answer
+
+
+@fails("DLV-5", "was answered as a duplicate, and its event was sent again")
+class TakesADuplicateForAFailure(PlainSender):
+    """Counts only what an answer says was accepted."""
+
+    def read_last(self, body: str) -> int | None:  # noqa: D102
+        last = super().read_last(body)
+        return None if last is not None and json.loads(body).get("duplicate") else last
+
+
+@fails("DLV-6", "was taken for an acknowledgement")
+class TakesAnySuccessForAnAcknowledgement(PlainSender):
+    """Looks at the status of an answer alone."""
+
+    async def post(self, lines: list[bytes]) -> Answer:  # noqa: D102
+        answer = await super().post(lines)
+        return replace(answer, last=self.base + len(lines)) if answer.status in OK and self.held else answer
+
+
+@fails("DLV-6", "was taken for an acknowledgement")
+class ReadsNumbersGenerously(PlainSender):
+    """Takes "8" and 8.0 for the number 8."""
+
+    def read_last(self, body: str) -> int | None:  # noqa: D102
+        try:
+            return int(json.loads(body)["last_accepted_seq"])
+        except (TypeError, ValueError, LookupError):
+            return None
+
+
+@fails("DLV-7", "events were never sent at all")
+class TrustsAnyAcknowledgement(PlainSender):
+    """Discards as many events as the answer's number says, sent or not."""
+
+    def told(self, last: int) -> int:  # noqa: D102
+        if self.doubt:
+            self.doubt = self.base + len(self.held)
+        return super().told(last)
+
+
+_SHARED: WeakKeyDictionary[asyncio.AbstractEventLoop, list[bytes]] = WeakKeyDictionary()
+
+
+@fails("DLV-8", "went out for run")
+class MixesRuns(PlainSender):
+    """Has one buffer for all runs of a process."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.held = _SHARED.setdefault(asyncio.get_running_loop(), [])

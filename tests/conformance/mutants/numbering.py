@@ -1,0 +1,96 @@
+"""SEQ: bugs in numbers."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from tests.conformance.mutants.plain_sender import PlainSender
+from tests.conformance.mutants.registry import fails
+
+if TYPE_CHECKING:
+    from conformance.settings import Settings
+    from tests.conformance.mutants.plain_sender import Answer
+
+
+@fails("SEQ-1", "the first event went out as number 1, and the backend's last was 42")
+class NeverSyncs(PlainSender):
+    """Begins at 1, wherever the backend stands."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.synced = True
+
+
+@fails("SEQ-1", "the first event went out as number 42, and the backend's last was 42")
+class BeginsAtTheLastNumber(PlainSender):
+    """Takes the last accepted number for the next free one."""
+
+    async def sync(self) -> None:  # noqa: D102
+        await super().sync()
+        self.base = max(self.base - 1, 0)
+
+
+@fails("SEQ-2", "told as the last number, the next window starts at")
+class IgnoresConflicts(PlainSender):
+    """Sends a window that was answered 409 again, under the same numbers."""
+
+    async def rebase(self, _last: int) -> None:  # noqa: D102
+        await self.pause()
+
+
+@fails("SEQ-2", "told as the last number, the next window starts at")
+class RebasesBackOnly(PlainSender):
+    """Heeds a 409 from behind, and takes one from ahead for an error of the backend."""
+
+    async def rebase(self, last: int) -> None:  # noqa: D102
+        if last <= self.base:
+            await super().rebase(last)
+        else:
+            await self.pause()
+
+
+@fails("SEQ-3", "after an attempt with an unknown outcome")
+class CountsOnAfterAReset(PlainSender):
+    """Gives new numbers to the events of a window whose outcome it doesn't know, and asks nobody."""
+
+    async def fail(self) -> None:  # noqa: D102
+        self.base, self.doubt = self.doubt, 0
+        await super().fail()
+
+
+@fails("SEQ-4", "began before that of request")
+class Hedges(PlainSender):
+    """Sends each window twice at the same time, and takes the first answer, to be quick."""
+
+    async def post(self, lines: list[bytes]) -> Answer:  # noqa: D102
+        one = asyncio.ensure_future(super().post(lines))
+        other = asyncio.ensure_future(super().post(lines))
+        done, late = await asyncio.wait({one, other}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.gather(*late)
+        return done.pop().result()
+
+
+@fails("SEQ-4", "began before that of request")
+class DoesNotWait(PlainSender):
+    """Sends a window again before the answer is there, and goes by the second."""
+
+    async def post(self, lines: list[bytes]) -> Answer:  # noqa: D102
+        first = asyncio.ensure_future(super().post(lines))
+        await asyncio.wait({first}, timeout=0.008)
+        if first.done():
+            return first.result()
+        answer = await super().post(lines)
+        await first
+        return answer
+
+
+@fails("SEQ-5", "the backend could not have got past")
+class LeavesANumberFree(PlainSender):
+    """Counts the answer's number as the first of the next window, plus one, so that each window leaves a gap."""
+
+    def told(self, last: int) -> int:  # noqa: D102
+        taken = super().told(last)
+        if taken:
+            self.base += 1
+        return taken

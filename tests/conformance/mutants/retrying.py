@@ -1,0 +1,148 @@
+"""RTY: bugs in retry."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import aiohttp
+
+from tests.conformance.mutants.plain_sender import FINAL, Answer, PlainSender
+from tests.conformance.mutants.registry import fails
+
+
+@fails("RTY-1", "failed in a way that may pass, and it was never tried again")
+class NeverRetries(PlainSender):
+    """Takes the first failure of a window for the end."""
+
+    async def fail(self) -> None:  # noqa: D102
+        self.over = True
+
+
+@fails("RTY-1", "failed in a way that may pass, and it was never tried again")
+class TakesARequestTimeoutForTheEnd(PlainSender):
+    """Takes all of 4xx for final, 408 and 429 included."""
+
+    def is_the_end(self, answer: Answer, base: int | None) -> bool:  # noqa: D102
+        return super().is_the_end(answer, base) or answer.status in {408, 429}
+
+
+@fails("RTY-2", "10 are the most")
+class RetriesHotly(PlainSender):
+    """Tries again at once."""
+
+    def delay(self) -> float:  # noqa: D102
+        return 0.001
+
+
+@fails("RTY-3", "an answer asked to wait")
+class IgnoresRetryAfter(PlainSender):
+    """Never reads `Retry-After`."""
+
+    def read_retry_after(self, _value: str | None) -> float:  # noqa: D102
+        return 0.0
+
+
+@fails("RTY-3", "an answer asked to wait")
+class KnowsNoDates(PlainSender):
+    """Reads `Retry-After` in seconds alone."""
+
+    def read_retry_after(self, value: str | None) -> float:  # noqa: D102
+        return super().read_retry_after(value if value is None or value.isdigit() else None)
+
+
+@fails("RTY-4", "the delays don't grow")
+class WaitsAlwaysTheSame(PlainSender):
+    """Never waits for longer than the first delay."""
+
+    def delay(self) -> float:  # noqa: D102
+        return self.settings.retry_delay * random.uniform(0.99, 1.0)  # noqa: S311 - jitter
+
+
+@fails("RTY-4", "the delays are not jittered")
+class HasNoJitter(PlainSender):
+    """Waits for times that double, to the millisecond."""
+
+    def delay(self) -> float:  # noqa: D102
+        return min(self.settings.retry_delay * 2.0 ** min(self.failures - 1, 30), self.settings.max_retry_delay)
+
+
+@fails("RTY-5", "as if none had been")
+class NeverForgetsAFailure(PlainSender):
+    """Goes on with the longest delay after a success."""
+
+    def succeed(self) -> None:  # noqa: D102
+        self.alone = False
+
+
+@fails("RTY-6", "after a 401 it went on asking")
+class RetriesWithABadToken(PlainSender):
+    """Takes a 401 for a failure that may pass."""
+
+    def is_the_end(self, answer: Answer, base: int | None) -> bool:  # noqa: D102
+        return answer.status != 401 and super().is_the_end(answer, base)
+
+
+@fails("RTY-6", "after a 410 it went on asking")
+class RetriesWhatIsGone(PlainSender):
+    """Knows of the final answers all but 410."""
+
+    def is_the_end(self, answer: Answer, base: int | None) -> bool:  # noqa: D102
+        return answer.status in FINAL - {410} or (answer.status == 409 and answer.last == base)
+
+
+@fails("RTY-7", "one event is refused again and again")
+class IsStuckBehindPoison(PlainSender):
+    """Sends an event that will never be taken for ever."""
+
+    def drop(self) -> None:  # noqa: D102
+        self.alone = True
+
+
+@fails("DLV-1", "the report speaks of 15 events")
+class DropsPoisonInSilence(PlainSender):
+    """Drops an event that will never be taken, and counts it nowhere."""
+
+    def drop(self) -> None:  # noqa: D102
+        super().drop()
+        self.dropped.clear()
+
+
+@fails("RTY-8", "a request that stalled")
+class HasNoTimeout(PlainSender):
+    """Waits for an answer for as long as it takes."""
+
+    def timeout(self) -> aiohttp.ClientTimeout:  # noqa: D102
+        return aiohttp.ClientTimeout(total=None)
+
+
+@fails("RTY-8", "a request that stalled in-answer")
+class TimesTheHeadAlone(PlainSender):
+    """Has a timeout until the head of the answer is there, and none for its body."""
+
+    def timeout(self) -> aiohttp.ClientTimeout:  # noqa: D102
+        return aiohttp.ClientTimeout(total=None)
+
+    async def post_to(self, url: str, lines: list[bytes]) -> Answer:  # noqa: D102
+        try:
+            async with asyncio.timeout(self.settings.request_timeout):
+                response = await self.session.post(url, data=b"\n".join(lines), headers=self.headers(lines))
+        except (aiohttp.ClientError, TimeoutError):
+            return Answer()
+        async with response:
+            try:
+                return Answer(status=response.status, last=self.read_last(await response.text()))
+            except aiohttp.ClientError:
+                return Answer()
+
+
+@fails("RTY-9", "the backend came up again, and")
+class GivesUpAfterFiveRetries(PlainSender):
+    """Drops what it holds after five failures, and counts it as dropped."""
+
+    async def pause(self) -> None:  # noqa: D102
+        await super().pause()
+        if self.failures >= 5 and self.held:
+            self.dropped["given up"] = self.dropped.get("given up", 0) + len(self.held)
+            self.held.clear()
+            self.failures = self.doubt = 0

@@ -1,0 +1,81 @@
+"""The suite is itself under test: a correct sender passes it, and each broken one fails it for the reason it names."""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance.catalogue import CAPABILITIES, RULES, rule_of
+from conformance.judge import Judgement, Verdict, judge, scenarios_for
+from conformance.scenarios import SCENARIOS
+from conformance.worlds import SimulatedWorld, TcpWorld
+from reference.adapter import create_sender as create_reference_sender
+from tests.conformance.mutants import MUTANTS, Mutant
+from tests.conformance.mutants.inert import ClaimsEverythingAndDoesNothing, DoesNothing
+from tests.conformance.mutants.plain_sender import PlainSender
+
+LIVELY_BY_DOING_NOTHING = {"LIV-1", "LIV-3", "DRN-3", "DRN-5", "DRN-7", "DRN-11"}
+QUICK = ("a-backend-that-does-nothing-wrong", "two-runs-in-one-process", "a-handoff")
+
+
+def verdicts_on(sender: type[DoesNothing | PlainSender]) -> list[Verdict]:
+    """Perform everything with a sender, in virtual time."""
+    return judge(sender, rules=RULES, scenarios=SCENARIOS, world=SimulatedWorld(), capabilities=sender.capabilities)
+
+
+def judged(verdicts: list[Verdict], judgement: Judgement) -> set[str]:
+    """The ids of the rules of which that is said."""
+    return {verdict.rule.id for verdict in verdicts if verdict.judgement is judgement}
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: f"{mutant.rule}-{mutant.name}")
+def test_a_mutant_fails_its_rule_for_its_bug(mutant: Mutant) -> None:
+    """Each broken sender is failed by the rule that it names, and the sentence says why."""
+    rule = rule_of(mutant.rule)
+    [verdict] = judge(
+        mutant.make,
+        rules=(rule,),
+        scenarios=scenarios_for((rule,), SCENARIOS),
+        world=SimulatedWorld(),
+        capabilities=CAPABILITIES,
+    )
+    sentences = {failure.violation.sentence for failure in verdict.failures}
+    assert [sentence for sentence in sentences if mutant.says in sentence], sentences
+    assert verdict.errors == []
+
+
+def test_every_rule_is_failed_by_a_mutant() -> None:
+    """No rule is there without a broken sender that shows what it is for."""
+    assert {mutant.rule for mutant in MUTANTS} == {rule.id for rule in RULES}
+
+
+def test_mutants_can_be_told_apart() -> None:
+    """Each mutant has a name of its own and says its bug."""
+    assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS)
+    assert all(mutant.bug.endswith(".") for mutant in MUTANTS)
+
+
+def test_a_correct_sender_that_is_not_the_reference_passes_everything() -> None:
+    """The suite isn't fitted to the reference sender: one that is built otherwise passes every rule too."""
+    assert judged(verdicts_on(PlainSender), Judgement.PASSED) == {rule.id for rule in RULES}
+
+
+@pytest.mark.parametrize("name", QUICK)
+@pytest.mark.parametrize("factory", [PlainSender, create_reference_sender])
+def test_correct_senders_pass_on_real_sockets_too(name: str, factory: type[PlainSender]) -> None:
+    """A scenario means the same in real time, on real sockets."""
+    [scenario] = [each for each in SCENARIOS if each.name == name]
+    verdicts = judge(factory, rules=RULES, scenarios=(scenario,), world=TcpWorld(), capabilities=CAPABILITIES)
+    assert [failure.violation for verdict in verdicts for failure in verdict.failures] == []
+    assert set(scenario.rules) <= judged(verdicts, Judgement.PASSED)
+
+
+@pytest.mark.parametrize(
+    ("sender", "passed"),
+    [
+        (DoesNothing, LIVELY_BY_DOING_NOTHING | {"DRN-4"}),
+        (ClaimsEverythingAndDoesNothing, LIVELY_BY_DOING_NOTHING),
+    ],
+)
+def test_doing_nothing_passes_no_rule_that_asks_for_delivery(sender: type[DoesNothing], passed: set[str]) -> None:
+    """What was never done can't have been done right."""
+    assert judged(verdicts_on(sender), Judgement.PASSED) == passed
