@@ -1,0 +1,88 @@
+"""The commands there are, known by name and one line each; a command's module is imported when it is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import click
+
+_OURS = frozenset({"sendproof", "conformance", "fake_backend", "reference"})
+
+_HELP = """Prove that an event sender loses, duplicates and reorders nothing.
+
+\b
+Ship events, one JSON object a line, in order and each exactly once:
+  my-program | sendproof send --url http://127.0.0.1:8787/v1/runs/demo/ingest --token any
+
+\b
+Run a backend that keeps everything in memory, and misbehaves if asked to:
+  sendproof backend --port 8787
+
+\b
+Judge any sender, in any language, by how it behaves when things go wrong:
+  sendproof check --help
+
+`sendproof COMMAND --help` tells more about each.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Command:
+    """A command, the object of its name in the module of its name; `extra` is what `pip install` needs for it."""
+
+    about: str
+    extra: str
+
+
+_COMMANDS = {
+    "check": _Command(about="Judge a sender: does it keep the rules when things go wrong?", extra="conformance"),
+    "backend": _Command(about="Run a backend that takes events, and misbehaves if asked to.", extra="backend"),
+    "send": _Command(about="Ship a file or standard input, one JSON object a line.", extra="cli"),
+}
+
+
+class MissingPackagesError(click.ClickException):
+    """A command needs packages that aren't installed; the message says how to get them."""
+
+    exit_code = 2
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module only to run it or to show its own help.
+
+    Its list of commands needs none of them, so that it is there at once, and whatever extras are installed.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Give the names of all commands, in the order in which they are listed."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        """Import a command; None if there is none of that name. Raises MissingPackagesError."""
+        if cmd_name not in _COMMANDS:
+            return None
+        try:
+            module: Any = import_module(f"sendproof.{cmd_name}")
+        except ModuleNotFoundError as error:
+            missing = (error.name or "").partition(".")[0]
+            if missing in _OURS:
+                raise
+            extra = _COMMANDS[cmd_name].extra
+            raise MissingPackagesError(
+                f"sendproof {cmd_name} needs more packages ({missing} is missing): pip install 'sendproof[{extra}]'"
+            ) from error
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        """Write the list of commands, without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.about) for name, command in _COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, help=_HELP, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="sendproof")
+def sendproof() -> None:
+    """Hold the commands; the group does nothing by itself."""
