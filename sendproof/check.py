@@ -34,8 +34,29 @@ _FAILED = 1
 _COULD_NOT_BE_JUDGED = 2
 _WIDTH_OF_A_FILE = 120
 
+_HELP = """Judge a sender: perform every scenario with it, and hold what the backend saw against the rules.
 
-@click.command()
+FACTORY is called with the settings of one sender (url, token, run_id, limits in bytes and events, times in
+seconds, as attributes) and gives an object with
+
+\b
+  capabilities      a frozenset of strings: drain-report, handoff, or none
+  enqueue(event)    returns accepted, full, oversized, unserializable or closed
+  async stop(*, complete=True)
+                    returns a report (delivered, undelivered, completed) or None
+
+\b
+Examples:
+  sendproof check --sender reference.adapter:create_sender
+  sendproof check --sender my_app.events:make_sender --level must
+  sendproof check --sender my_app.events:make_sender --rule DRN-3 --real
+  sendproof check --explain DRN-3
+
+Exit status: 0 if every rule passed or was skipped, 1 if one failed, 2 if none failed but some could not be judged.
+"""
+
+
+@click.command(help=_HELP)
 @click.option("--sender", metavar="MODULE:FACTORY", help="The sender to judge: a function that makes one.")
 @click.option("--rule", "rules", metavar="ID", multiple=True, help="Judge this rule only, such as DRN-3. Repeatable.")
 @click.option(
@@ -59,26 +80,7 @@ def check(
     wants_list: bool,
     verbose: bool,
 ) -> None:
-    r"""Judge a sender: perform every scenario with it, and hold what the backend saw against the rules.
-
-    FACTORY is called with the settings of one sender (url, token, run_id, limits in bytes and events, times in
-    seconds, as attributes) and gives an object with
-
-    \b
-      capabilities      a frozenset of strings: drain-report, handoff, or none
-      enqueue(event)    returns accepted, full, oversized, unserializable or closed
-      async stop(*, complete=True)
-                        returns a report (delivered, undelivered, completed) or None
-
-    \b
-    Examples:
-      sendproof check --sender reference.adapter:create_sender
-      sendproof check --sender my_app.events:make_sender --level must
-      sendproof check --sender my_app.events:make_sender --rule DRN-3 --real
-      sendproof check --explain DRN-3
-
-    Exit status: 0 if every rule passed or was skipped, 1 if one failed, 2 if none failed but some could not be judged.
-    """
+    """Judge a sender, list the rules, or explain one."""
     console = Console(width=None if sys.stdout.isatty() else _WIDTH_OF_A_FILE, highlight=False, markup=False)
     if wants_list:
         list_rules(console, RULES, SCENARIOS)

@@ -74,6 +74,7 @@ class Shipment:
         self._bytes = 0
         self._skipped = 0
         self._complaints = 0
+        self._health_changes = 0
         self._dropped: Counter[DropReason] = Counter()
         self._signal: int | None = None
         self._deadline: float | None = None
@@ -104,6 +105,8 @@ class Shipment:
                 drawing.cancel()
         if self._complaints > _MOST_COMPLAINTS:
             self._progress.say(f"… and {self._complaints - _MOST_COMPLAINTS:,} more like these")
+        if self._health_changes > _MOST_COMPLAINTS:
+            self._progress.say(f"… and {self._health_changes - _MOST_COMPLAINTS:,} more changes of health")
         return Shipped(
             lines=self._lines,
             delivered=report.delivered,
@@ -206,7 +209,9 @@ class Shipment:
     def _on_notice(self, notice: Notice) -> None:
         match notice:
             case HealthChanged(health=health, detail=detail):
-                self._progress.say(f"{health}: {detail}", style=_STYLES[health])
+                self._health_changes += 1
+                if self._health_changes <= _MOST_COMPLAINTS or health is Health.FAILED:
+                    self._progress.say(f"{health}: {detail}", style=_STYLES[health])
                 if health is Health.FAILED and self._is_reading:
                     self._step.cancel()
             case EventDropped(reason=DropReason.CLOSED):

@@ -90,6 +90,7 @@ def _print_failures(console: Console, verdict: Verdict) -> None:
     console.print()
     console.print(Text.assemble((f"{rule.id} failed", "bold red"), f"  {rule.claim}"))
     by_scenario = [(name, list(group)) for name, group in groupby(verdict.failures, lambda each: each.scenario.name)]
+    by_scenario.sort(key=lambda named: not named[1][0].violation.records)  # contradictions before what never was
     for _, failures in by_scenario[:_SCENARIOS_IN_FULL]:
         _print_scenario(console, failures)
     if more := [name for name, _ in by_scenario[_SCENARIOS_IN_FULL:]]:

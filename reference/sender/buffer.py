@@ -15,7 +15,7 @@ once, and its limit: a backend can't tell apart two writers of one run that use 
 from __future__ import annotations
 
 from collections import deque
-from itertools import islice
+from itertools import count, islice
 from typing import TYPE_CHECKING
 
 from reference.sender import wire
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from reference.sender.config import SenderConfig
 
 _LONGEST_NUMBER = 20
+# Python 3.11 looks up a member of an enum slowly, which each `enqueue` would pay for.
+_ACCEPTED = Outcome.ACCEPTED
 
 
 class NumberedBuffer:
@@ -43,13 +45,19 @@ class NumberedBuffer:
         """The last number that the backend confirmed."""
         self.exposed = 0
         """How many events, from the head, the backend may have taken under their numbers."""
-        self.accepted = 0
-        """Events taken into the buffer so far."""
         self.delivered = 0
         """Events that the backend confirmed so far."""
+        self.settled = 0
+        """How many events, from the first on, were delivered or taken out: one still held ends the count."""
+        self._taken_out_ahead: set[int] = set()  # their places in the order of `append`, from 0
 
     def __len__(self) -> int:
         return len(self._events)
+
+    @property
+    def accepted(self) -> int:
+        """Events taken into the buffer so far."""
+        return self.settled + len(self._taken_out_ahead) + len(self._events)
 
     def append(self, payload: bytes) -> Outcome:
         """Take an event, or say why not. A refusal takes no number (WIN-2, WIN-3)."""
@@ -62,8 +70,7 @@ class NumberedBuffer:
             return Outcome.FULL
         self._events.append(payload)
         self._bytes += size
-        self.accepted += 1
-        return Outcome.ACCEPTED
+        return _ACCEPTED
 
     def has_room_for(self, size: int) -> bool:
         """Whether an event of so many serialised bytes would be taken now, unless it is too large."""
@@ -76,14 +83,12 @@ class NumberedBuffer:
         """
         lines: list[bytes] = []
         size = 0
-        seq = self.acked + 1 + first
-        for payload in islice(self._events, first, first + count):
-            line = wire.EVENT_LINE % (seq, payload)
+        for numbered in enumerate(islice(self._events, first, first + count), self.acked + 1 + first):
+            line = wire.EVENT_LINE % numbered
             size += len(line)
             if size > room or (size > block and lines):
                 break
             lines.append(line)
-            seq += 1
         self.exposed = max(self.exposed, first + len(lines))
         return lines
 
@@ -94,8 +99,7 @@ class NumberedBuffer:
         that are left are renumbered from it on.
         """
         taken = min(max(last - self.acked, 0), self.exposed)
-        for _ in range(taken):
-            self._bytes -= len(self._events.popleft())
+        self._drop_head(taken)
         self.delivered += taken
         if last == self.acked + taken:
             self.acked, self.exposed = last, self.exposed - taken
@@ -110,9 +114,9 @@ class NumberedBuffer:
 
     def remove_head(self) -> bytes:
         """Take out the event at the head. Those behind it move up by one number, so none of them may be taken yet."""
-        payload = self._events.popleft()
-        self._bytes -= len(payload)
+        payload = self._events[0]
         self.exposed = 0
+        self._drop_head(1)
         return payload
 
     def remove_outgrown(self) -> list[bytes]:
@@ -123,12 +127,29 @@ class NumberedBuffer:
         if self.exposed or not self._holds_borderline_events:
             return []
         removed: list[bytes] = []
+        taken_out: set[int] = set()
         kept: deque[bytes] = deque()
-        for payload in self._events:
+        places = (place for place in count(self.settled) if place not in self._taken_out_ahead)
+        for payload, place in zip(self._events, places, strict=False):
             if wire.line_size(self.acked + 1 + len(kept), len(payload)) <= self._max_line:
                 kept.append(payload)
             else:
                 removed.append(payload)
                 self._bytes -= len(payload)
+                taken_out.add(place)
         self._events = kept
+        self._taken_out_ahead |= taken_out
+        self._skip_what_was_taken_out()
         return removed
+
+    def _drop_head(self, count: int) -> None:
+        for _ in range(count):
+            self._bytes -= len(self._events.popleft())
+            self.settled += 1
+            if self._taken_out_ahead:
+                self._skip_what_was_taken_out()
+
+    def _skip_what_was_taken_out(self) -> None:
+        while self.settled in self._taken_out_ahead:
+            self._taken_out_ahead.remove(self.settled)
+            self.settled += 1

@@ -39,9 +39,11 @@ if TYPE_CHECKING:
     from reference.sender.config import SenderConfig
     from reference.sender.messages import Attempt, Command, Notice
 
-BLOCK_BYTES = 128 * 1024
+BLOCK_BYTES = 256 * 1024
 """How much `fill` gives at once: enough to be cheap, little enough that what is exposed was nearly sent."""
 
+# Python 3.11 looks up a member of an enum slowly, which each `enqueue` would pay for.
+_FULL = Outcome.FULL
 _SUCCESS = range(200, 300)
 _REFUSED = frozenset({400, 413})
 _FINAL = frozenset({401, 403, 404, 410})
@@ -103,7 +105,7 @@ class SenderCore:
         if self._draining or self._finished:
             return Outcome.CLOSED
         outcome = self._buffer.append(payload)
-        if outcome is Outcome.FULL:
+        if outcome is _FULL:
             # There is room again once the open window is answered, and nothing more can come to wait for (WIN-3).
             self.flush()
         return outcome
@@ -190,8 +192,8 @@ class SenderCore:
 
     @property
     def settled(self) -> int:
-        """How many of the accepted events have met their end: delivered, or dropped and reported."""
-        return self._buffer.delivered + self._dropped_later
+        """How many of the accepted events, from the first on, have met their end: delivered, or reported as dropped."""
+        return self._buffer.settled
 
     @property
     def finished(self) -> bool:
@@ -259,10 +261,11 @@ class SenderCore:
                 # Lower than what was confirmed before, and no word of a conflict. Ask before believing it: a backend
                 # takes events under numbers that it already has for duplicates.
                 self._on_failure(f"an answer went back from {self._buffer.acked} to {last}", now)
-            case OpenWindow() if self._settle_position(last):
-                self._on_progress()
             case OpenWindow():
-                self._on_failure(f"a success that took nothing: the last number is still {last}", now)
+                if self._settle_position(last):
+                    self._on_progress()
+                else:
+                    self._on_failure(f"a success that took nothing: the last number is still {last}", now)
             case CompleteRun():
                 self._completed = True
                 self._on_progress()
@@ -360,6 +363,7 @@ class SenderCore:
 
     def _drop_outgrown(self) -> None:
         for payload in self._buffer.remove_outgrown():
+            self._refusals_of_head = 0  # it may have been the head that they were of
             self._drop(DropReason.OVERSIZED, "its line outgrew max_event_bytes under a longer number", payload)
 
     # Windows.

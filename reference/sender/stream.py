@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import math
 import random
 from typing import TYPE_CHECKING, Any, Self, assert_never
-
-import orjson
 
 from reference.sender import wire
 from reference.sender.config import CompletionForm, check_time
@@ -39,7 +38,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_NEVER = 1 << 62
+# Python 3.11 looks up a member of an enum slowly, which each `enqueue` would pay for.
+_ACCEPTED = Outcome.ACCEPTED
 _GRACE_TO_CLOSE = 0.1
 _CLOCK_TICK = 1e-6
 
@@ -72,8 +72,8 @@ class EventStreamSender:
         self._pump: asyncio.Task[None] | None = None
         self._drain: asyncio.Task[DrainReport] | None = None
         self._waker: asyncio.Future[None] | None = None
-        # How many buffered events wake the sending task. 0: it isn't running yet.
-        self._wake_at = 0
+        # How many buffered events wake the sending task. 0: it isn't running yet. None: it isn't waiting for any.
+        self._wake_at: int | None = 0
         self._watchers: set[asyncio.Future[None]] = set()
 
     def __repr__(self) -> str:
@@ -103,11 +103,11 @@ class EventStreamSender:
                 return self._refuse(Outcome.CLOSED, event)
             return self._refuse(Outcome.UNSERIALIZABLE, event, str(error))
         outcome = self._core.enqueue(payload)
-        if outcome is Outcome.FULL:
-            self._wake()
-        if outcome is not Outcome.ACCEPTED:
+        if outcome is not _ACCEPTED:
+            if outcome is Outcome.FULL:
+                self._wake()
             return self._refuse(outcome, event)
-        if self._core.buffered >= self._wake_at:
+        if self._wake_at is not None and self._core.buffered >= self._wake_at:
             self._wake()
         return outcome
 
@@ -116,6 +116,9 @@ class EventStreamSender:
 
         Several callers may wait at the same time; which of them goes first is not promised.
         """
+        # Where the largest event would be taken, nobody needs to know how large this one is.
+        if self._core.has_room_for(self._config.max_event_bytes):
+            return self.enqueue(event)
         try:
             size = len(encode_event(event))
         except UnserializableError:
@@ -197,6 +200,9 @@ class EventStreamSender:
                 now = loop.time()
                 core.handle(happened, now)
                 self._tell()
+        except asyncio.CancelledError:
+            core.give_up("the sending task was cancelled")
+            raise
         except Exception:  # noqa: BLE001 - logged, and told to the caller
             # A bug of ours. The caller must hear of it: what is buffered will not be delivered.
             _log.exception("the sending task broke")
@@ -249,7 +255,7 @@ class EventStreamSender:
         finally:
             # The window of an attempt that is over may be cancelled when the sending task waits elsewhere already.
             if self._waker is waker:
-                self._wake_at = _NEVER
+                self._wake_at = None
             if timer is not None:
                 timer.cancel()
         # A timer may fire a clock tick early. Its time has come all the same, or it would be set again and again.
@@ -259,6 +265,7 @@ class EventStreamSender:
     def _wake(self) -> None:
         if self._waker is not None:
             _set(self._waker)
+            self._wake_at = None
         elif self._pump is None:
             self._start()
 
@@ -267,7 +274,7 @@ class EventStreamSender:
             loop = asyncio.get_running_loop()
         except RuntimeError:
             return  # held until there is one
-        self._wake_at = _NEVER
+        self._wake_at = None
         self._pump = loop.create_task(self._send_all(), name="sendproof-sender")
 
     async def _something_changed(self) -> None:
@@ -286,7 +293,9 @@ class EventStreamSender:
         for notice in self._core.take_notices():
             match notice:
                 case EventDropped(event=payload):
-                    self._notify(EventDropped(reason=notice.reason, detail=notice.detail, event=orjson.loads(payload)))
+                    # Not by orjson, which can't read all that it may be given to write.
+                    event = json.loads(payload)
+                    self._notify(EventDropped(reason=notice.reason, detail=notice.detail, event=event))
                 case HealthChanged():
                     level = logging.INFO if notice.health is Health.HEALTHY else logging.WARNING
                     _log.log(level, "%s: %s (%s)", self._config.url, notice.health, notice.detail)

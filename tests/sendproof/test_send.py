@@ -42,6 +42,17 @@ def test_a_file_arrives_once_and_in_order_though_every_third_answer_is_lost(tmp_
     assert "healthy: delivering" in result.stderr
 
 
+def test_a_health_that_goes_up_and_down_is_told_twenty_times_and_then_counted() -> None:
+    """A backend that fails at every second window doesn't fill the screen."""
+    with backend_thread(FaultRule(fault=Status(status=503), of="data", every=2)) as backend:
+        result = send("-", "--max-window-events", "1", stdin=lines(15), url=backend.url)
+    assert result.exit_code == 0, result.output
+    told = result.stderr.splitlines()
+    assert len(told) == 21
+    assert set(told[:-1]) == {"retrying: 503 Service Unavailable", "healthy: delivering"}
+    assert told[-1] == "… and 8 more changes of health"
+
+
 def test_standard_input_is_read_without_a_file_and_the_last_line_needs_no_newline() -> None:
     """As a part of a pipeline."""
     with backend_thread() as backend:

@@ -128,3 +128,11 @@ class Driver:
         self.enqueue(events)
         self.sync(last)
         return self
+
+
+def refuse(core: Driver, status: int, last: int) -> None:
+    """The window is refused as a backend does it, and if its answer doesn't say so, the sync tells the position."""
+    core.answer(status, last if status == 413 else None)
+    core.wait()
+    if status == 400:
+        core.sync(last)

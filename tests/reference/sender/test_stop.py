@@ -10,7 +10,7 @@ import pytest
 
 from conformance.simulation import Side
 from fake_backend import CompletionReceived, FaultRule, RequestStarted, ResetPeer, Stall, Status
-from reference.sender import CompletionForm, ConfigError, DropReason
+from reference.sender import CompletionForm, ConfigError, DropReason, Outcome
 from tests.reference.sender.scene import Scene, enqueue, play
 
 if TYPE_CHECKING:
@@ -357,5 +357,24 @@ def test_the_report_counts_what_was_dropped() -> None:
         assert report.dropped == {DropReason.UNSERIALIZABLE: 1}
         assert not report.all_delivered
         assert report.why is None
+
+    play(scene)
+
+
+def test_a_sending_task_that_is_cancelled_from_outside_is_reported() -> None:
+    """Who cancels every task of the loop and then stops hears what was left, and why."""
+
+    async def scene(at: Scene) -> None:
+        sender = at.sender()
+        enqueue(sender, 0, 1)
+        await asyncio.sleep(0)
+        for task in asyncio.all_tasks():
+            if task.get_name() == "sendproof-sender":
+                task.cancel()
+        report = await sender.stop()
+        assert report.undelivered == 2
+        assert not report.completed
+        assert report.why == "the sending task was cancelled"
+        assert sender.enqueue({"n": 2}) is Outcome.CLOSED
 
     play(scene)
