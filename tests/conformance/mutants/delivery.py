@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class DropsInSilenceWhenFull(PlainSender):
     """Says that it has taken an event for which it has no room."""
 
-    def refuse_as_full(self, _payload: bytes) -> str:  # noqa: D102
+    def refuse_as_full(self, _payload: bytes) -> str:
         return "accepted"
 
 
@@ -28,7 +28,7 @@ class DropsInSilenceWhenFull(PlainSender):
 class CountsDeliveriesTwice(PlainSender):
     """Counts an event as delivered with each answer that covers it, so that its report doesn't add up."""
 
-    def told(self, last: int) -> int:  # noqa: D102
+    def told(self, last: int) -> int:
         taken = super().told(last)
         self.delivered += taken
         return taken
@@ -38,7 +38,7 @@ class CountsDeliveriesTwice(PlainSender):
 class RenumbersAfterAReset(PlainSender):
     """After a reset it asks where the backend stands, and sends the same batch again from there."""
 
-    async def fail(self) -> None:  # noqa: D102
+    async def fail(self) -> None:
         self.doubt, self.synced = 0, False
         await super().fail()
 
@@ -47,12 +47,12 @@ class RenumbersAfterAReset(PlainSender):
 class RenumbersAfterABadGateway(PlainSender):
     """The same after 502 alone, which it takes for proof that nothing was taken."""
 
-    async def post(self, lines: list[bytes]) -> Answer:  # noqa: D102
+    async def post(self, lines: list[bytes]) -> Answer:
         answer = await super().post(lines)
         self.is_bad_gateway = answer.status == 502
         return answer
 
-    async def fail(self) -> None:  # noqa: D102
+    async def fail(self) -> None:
         if self.is_bad_gateway:
             self.doubt, self.synced = 0, False
         await super().fail()
@@ -62,7 +62,7 @@ class RenumbersAfterABadGateway(PlainSender):
 class ReordersOnRetry(PlainSender):
     """Puts the event that failed behind the others, to give them a chance."""
 
-    async def fail(self) -> None:  # noqa: D102
+    async def fail(self) -> None:
         self.held.append(self.held.pop(0))
         await super().fail()
 
@@ -71,7 +71,7 @@ class ReordersOnRetry(PlainSender):
 class ResendsTheWholeBatch(PlainSender):
     """Sends all of a window again, under new numbers, when only a prefix was taken."""
 
-    def told(self, last: int) -> int:  # noqa: D102
+    def told(self, last: int) -> int:
         if last < self.doubt:
             self.doubt = 0
         return super().told(last)
@@ -81,7 +81,7 @@ class ResendsTheWholeBatch(PlainSender):
 class GivesUpTheRest(PlainSender):
     """Takes a 200 for an acknowledgement of the whole window, whatever number it says."""
 
-    async def post(self, lines: list[bytes]) -> Answer:  # noqa: D102
+    async def post(self, lines: list[bytes]) -> Answer:
         answer = await super().post(lines)
         if answer.status in OK and answer.last is not None and self.held:
             return replace(answer, last=max(answer.last, self.base + len(lines)))
@@ -92,7 +92,7 @@ class GivesUpTheRest(PlainSender):
 class TakesADuplicateForAFailure(PlainSender):
     """Counts only what an answer says was accepted."""
 
-    def read_last(self, body: str) -> int | None:  # noqa: D102
+    def read_last(self, body: str) -> int | None:
         last = super().read_last(body)
         return None if last is not None and json.loads(body).get("duplicate") else last
 
@@ -101,7 +101,7 @@ class TakesADuplicateForAFailure(PlainSender):
 class TakesAnySuccessForAnAcknowledgement(PlainSender):
     """Looks at the status of an answer alone."""
 
-    async def post(self, lines: list[bytes]) -> Answer:  # noqa: D102
+    async def post(self, lines: list[bytes]) -> Answer:
         answer = await super().post(lines)
         return replace(answer, last=self.base + len(lines)) if answer.status in OK and self.held else answer
 
@@ -110,7 +110,7 @@ class TakesAnySuccessForAnAcknowledgement(PlainSender):
 class ReadsNumbersGenerously(PlainSender):
     """Takes "8" and 8.0 for the number 8."""
 
-    def read_last(self, body: str) -> int | None:  # noqa: D102
+    def read_last(self, body: str) -> int | None:
         try:
             return int(json.loads(body)["last_accepted_seq"])
         except (TypeError, ValueError, LookupError):
@@ -121,7 +121,7 @@ class ReadsNumbersGenerously(PlainSender):
 class TrustsAnyAcknowledgement(PlainSender):
     """Discards as many events as the answer's number says, sent or not."""
 
-    def told(self, last: int) -> int:  # noqa: D102
+    def told(self, last: int) -> int:
         if self.doubt:
             self.doubt = self.base + len(self.held)
         return super().told(last)

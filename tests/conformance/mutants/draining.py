@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class NeverCompletes(PlainSender):
     """Delivers everything, and leaves the run open."""
 
-    async def finish(self) -> None:  # noqa: D102
+    async def finish(self) -> None:
         self.over = True
 
 
@@ -24,7 +24,7 @@ class NeverCompletes(PlainSender):
 class CompletesAtTheWrongNumber(PlainSender):
     """Says the number of the next event as the final one."""
 
-    def completion(self, final_seq: int) -> bytes:  # noqa: D102
+    def completion(self, final_seq: int) -> bytes:
         return super().completion(final_seq + 1)
 
 
@@ -32,7 +32,7 @@ class CompletesAtTheWrongNumber(PlainSender):
 class ForgetsItsBufferWhenStopped(PlainSender):
     """Sends what is under way, and drops the rest."""
 
-    async def drain(self) -> Report:  # noqa: D102
+    async def drain(self) -> Report:
         del self.held[self.settings.max_window_events :]
         return await super().drain()
 
@@ -41,7 +41,7 @@ class ForgetsItsBufferWhenStopped(PlainSender):
 class CompletesBeforeItHasDrained(PlainSender):
     """Completes the run as soon as it is stopped, and sends the rest behind that."""
 
-    async def step(self) -> None:  # noqa: D102
+    async def step(self) -> None:
         if self.synced and self.closed:
             await self.finish()
         else:
@@ -52,7 +52,7 @@ class CompletesBeforeItHasDrained(PlainSender):
 class StopIgnoresItsDeadline(PlainSender):
     """Drains for as long as it takes."""
 
-    def deadline(self) -> float | None:  # noqa: D102
+    def deadline(self) -> float | None:
         return None
 
 
@@ -60,7 +60,7 @@ class StopIgnoresItsDeadline(PlainSender):
 class DrainsForTheDeadlineTwice(PlainSender):
     """Gives one deadline to the events, and another to the completion."""
 
-    def deadline(self) -> float | None:  # noqa: D102
+    def deadline(self) -> float | None:
         return 2 * self.settings.stop_timeout
 
 
@@ -68,7 +68,7 @@ class DrainsForTheDeadlineTwice(PlainSender):
 class LiesInItsReport(PlainSender):
     """Reports everything as delivered and the run as complete."""
 
-    def report(self) -> Report:  # noqa: D102
+    def report(self) -> Report:
         delivered = self.delivered + len(self.held)
         return {**super().report(), "delivered": delivered, "undelivered": 0, "completed": True}
 
@@ -77,7 +77,7 @@ class LiesInItsReport(PlainSender):
 class DeniesCompletion(PlainSender):
     """Never reports a run as complete."""
 
-    def report(self) -> Report:  # noqa: D102
+    def report(self) -> Report:
         return {**super().report(), "completed": False}
 
 
@@ -85,7 +85,7 @@ class DeniesCompletion(PlainSender):
 class SendsAfterStop(PlainSender):
     """Leaves its task alone when the deadline has passed."""
 
-    async def end(self) -> None:  # noqa: D102
+    async def end(self) -> None:
         await asyncio.sleep(0)
 
 
@@ -93,7 +93,7 @@ class SendsAfterStop(PlainSender):
 class AcceptsAfterStop(PlainSender):
     """Takes events while it drains."""
 
-    def is_closed(self) -> bool:  # noqa: D102
+    def is_closed(self) -> bool:
         return self.over
 
 
@@ -101,7 +101,7 @@ class AcceptsAfterStop(PlainSender):
 class SaysClosedAndSends(PlainSender):
     """Refuses events while it drains, and sends them all the same."""
 
-    def enqueue(self, event: object) -> str:  # noqa: D102
+    def enqueue(self, event: object) -> str:
         outcome = super().enqueue(event)
         if outcome == "closed" and not self.over:
             self.held.append(self.serialise(event))
@@ -112,7 +112,7 @@ class SaysClosedAndSends(PlainSender):
 class DrainsAgain(PlainSender):
     """Starts all over when it is stopped again."""
 
-    async def stop(self, *, complete: bool = True) -> Report | None:  # noqa: D102
+    async def stop(self, *, complete: bool = True) -> Report | None:
         if self.worker.done():
             self.over, self.draining = False, None
             self.worker = asyncio.ensure_future(self.work())
@@ -123,7 +123,7 @@ class DrainsAgain(PlainSender):
 class AnswersTheFirstCallerAlone(PlainSender):
     """Says nothing to those who stop it again."""
 
-    async def stop(self, *, complete: bool = True) -> Report | None:  # noqa: D102
+    async def stop(self, *, complete: bool = True) -> Report | None:
         if self.draining is not None:
             return None
         return await super().stop(complete=complete)
@@ -133,7 +133,7 @@ class AnswersTheFirstCallerAlone(PlainSender):
 class CompletesOnlyWhatItBegan(PlainSender):
     """Has nothing to complete where it sent nothing."""
 
-    async def drain(self) -> Report:  # noqa: D102
+    async def drain(self) -> Report:
         if not self.synced and not self.held:
             self.over = True
             return self.report()
@@ -144,7 +144,7 @@ class CompletesOnlyWhatItBegan(PlainSender):
 class NeverRetriesACompletion(PlainSender):
     """Says the completion once, and ends."""
 
-    async def finish(self) -> None:  # noqa: D102
+    async def finish(self) -> None:
         self.over = True
         answer = await self.post([self.completion(self.base)])
         self.completed = answer.status in OK
@@ -154,7 +154,7 @@ class NeverRetriesACompletion(PlainSender):
 class GivesUpARefusedCompletion(PlainSender):
     """Takes a 409 to its completion for the end."""
 
-    async def rebase(self, last: int) -> None:  # noqa: D102
+    async def rebase(self, last: int) -> None:
         self.over = not self.held
         await super().rebase(last)
 
@@ -163,7 +163,7 @@ class GivesUpARefusedCompletion(PlainSender):
 class SpinsOnACompleteRun(PlainSender):
     """Doesn't see that a window which begins where its 409 asks for it will never be taken."""
 
-    def is_the_end(self, answer: Answer, _base: int | None) -> bool:  # noqa: D102
+    def is_the_end(self, answer: Answer, _base: int | None) -> bool:
         return super().is_the_end(answer, None)
 
 
@@ -171,7 +171,7 @@ class SpinsOnACompleteRun(PlainSender):
 class CompletesAtAHandoff(PlainSender):
     """Completes the run whatever it was asked for."""
 
-    async def stop(self, *, complete: bool = True) -> Report | None:  # noqa: ARG002, D102 - that is the bug
+    async def stop(self, *, complete: bool = True) -> Report | None:  # noqa: ARG002 - that is the bug
         return await super().stop(complete=True)
 
 
@@ -179,7 +179,7 @@ class CompletesAtAHandoff(PlainSender):
 class HandsOffWithoutDraining(PlainSender):
     """Leaves what it holds to its successor, which knows nothing of it."""
 
-    async def stop(self, *, complete: bool = True) -> Report | None:  # noqa: D102
+    async def stop(self, *, complete: bool = True) -> Report | None:
         if not complete:
             self.held.clear()
         return await super().stop(complete=complete)

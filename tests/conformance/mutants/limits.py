@@ -13,7 +13,7 @@ from tests.conformance.mutants.registry import fails
 class PutsOneEventTooManyIntoAWindow(PlainSender):
     """Closes a window after the event that is too much."""
 
-    def is_too_much(self, events: int, size: int) -> bool:  # noqa: D102
+    def is_too_much(self, events: int, size: int) -> bool:
         return super().is_too_much(events - 1, size)
 
 
@@ -21,7 +21,7 @@ class PutsOneEventTooManyIntoAWindow(PlainSender):
 class ForgetsTheNewlinesOfAWindow(PlainSender):
     """Counts the bytes of a window's lines, and not what is between them."""
 
-    def is_too_much(self, events: int, size: int) -> bool:  # noqa: D102
+    def is_too_much(self, events: int, size: int) -> bool:
         return super().is_too_much(events, size - events)
 
 
@@ -29,7 +29,7 @@ class ForgetsTheNewlinesOfAWindow(PlainSender):
 class KnowsNoLimitOfBytes(PlainSender):
     """Limits a window by its events alone."""
 
-    def is_too_much(self, events: int, _size: int) -> bool:  # noqa: D102
+    def is_too_much(self, events: int, _size: int) -> bool:
         return super().is_too_much(events, 0)
 
 
@@ -37,7 +37,7 @@ class KnowsNoLimitOfBytes(PlainSender):
 class AcceptsAnEventOneByteTooLarge(PlainSender):
     """Is off by one at the limit of an event."""
 
-    def is_oversized(self, payload: bytes) -> bool:  # noqa: D102
+    def is_oversized(self, payload: bytes) -> bool:
         return super().is_oversized(payload[:-1])
 
 
@@ -45,7 +45,7 @@ class AcceptsAnEventOneByteTooLarge(PlainSender):
 class RefusesAnEventOfExactlyTheLimit(PlainSender):
     """Is off by one at the limit of an event, the other way."""
 
-    def is_oversized(self, payload: bytes) -> bool:  # noqa: D102
+    def is_oversized(self, payload: bytes) -> bool:
         return super().is_oversized(payload + b" ")
 
 
@@ -53,7 +53,7 @@ class RefusesAnEventOfExactlyTheLimit(PlainSender):
 class MeasuresWithoutTheEnvelope(PlainSender):
     """Measures an event, and not the line in which it goes out."""
 
-    def is_oversized(self, payload: bytes) -> bool:  # noqa: D102
+    def is_oversized(self, payload: bytes) -> bool:
         return len(payload) > self.settings.max_event_bytes
 
 
@@ -61,7 +61,7 @@ class MeasuresWithoutTheEnvelope(PlainSender):
 class HasNoLimitOfEvents(PlainSender):
     """Holds as many events as there are."""
 
-    def is_full(self, _payload: bytes) -> bool:  # noqa: D102
+    def is_full(self, _payload: bytes) -> bool:
         return False
 
 
@@ -69,7 +69,7 @@ class HasNoLimitOfEvents(PlainSender):
 class CountsNoBytes(PlainSender):
     """Limits its buffer by count alone."""
 
-    def is_full(self, _payload: bytes) -> bool:  # noqa: D102
+    def is_full(self, _payload: bytes) -> bool:
         return len(self.held) >= self.settings.max_buffered_events
 
 
@@ -79,7 +79,7 @@ class StaysFull(PlainSender):
 
     was_full = False
 
-    def is_full(self, payload: bytes) -> bool:  # noqa: D102
+    def is_full(self, payload: bytes) -> bool:
         self.was_full = self.was_full or super().is_full(payload)
         return self.was_full
 
@@ -88,7 +88,7 @@ class StaysFull(PlainSender):
 class WritesWhatJsonCannotCarry(PlainSender):
     """Writes NaN and infinities as no parser reads them, and anything else by its repr."""
 
-    def serialise(self, event: Any) -> bytes:  # noqa: D102
+    def serialise(self, event: Any) -> bytes:
         return json.dumps(event, default=repr).encode()
 
 
@@ -96,7 +96,7 @@ class WritesWhatJsonCannotCarry(PlainSender):
 class RaisesWhatJsonRaises(PlainSender):
     """Lets the errors of the serialiser out of `enqueue`."""
 
-    def enqueue(self, event: Any) -> str:  # noqa: D102
+    def enqueue(self, event: Any) -> str:
         if not self.is_closed():
             self.serialise(event)
         return super().enqueue(event)
@@ -106,7 +106,7 @@ class RaisesWhatJsonRaises(PlainSender):
 class LosesTheNeighbours(PlainSender):
     """Gives up the whole batch for one event that can't be serialised."""
 
-    def enqueue(self, event: Any) -> str:  # noqa: D102
+    def enqueue(self, event: Any) -> str:
         outcome = super().enqueue(event)
         if outcome == "unserializable":
             self.held.clear()
@@ -117,5 +117,5 @@ class LosesTheNeighbours(PlainSender):
 class MakesARequestForEachEvent(PlainSender):
     """Has windows of one event."""
 
-    def window(self) -> list[bytes]:  # noqa: D102
+    def window(self) -> list[bytes]:
         return super().window()[:1]

@@ -16,7 +16,7 @@ class BlocksInEnqueue(PlainSender):
 
     has_blocked = False
 
-    def enqueue(self, event: Any) -> str:  # noqa: D102
+    def enqueue(self, event: Any) -> str:
         if self.held and not self.has_blocked:
             self.has_blocked = True
             time.sleep(0.3)
@@ -27,7 +27,7 @@ class BlocksInEnqueue(PlainSender):
 class WaitsForCompany(PlainSender):
     """Waits a second for more before it sends, whatever the flush delay."""
 
-    async def idle(self) -> None:  # noqa: D102
+    async def idle(self) -> None:
         await super().idle()
         await asyncio.sleep(1.0)
 
@@ -36,7 +36,7 @@ class WaitsForCompany(PlainSender):
 class WaitsForAFullWindow(PlainSender):
     """Sends nothing until a window is full, or it is stopped."""
 
-    async def step(self) -> None:  # noqa: D102
+    async def step(self) -> None:
         while not self.closed and len(self.held) < 3:
             await self.idle()
         await super().step()
@@ -46,7 +46,7 @@ class WaitsForAFullWindow(PlainSender):
 class PollsWhenIdle(PlainSender):
     """Asks where the backend stands every few seconds, to keep the connection warm."""
 
-    async def idle(self) -> None:  # noqa: D102
+    async def idle(self) -> None:
         try:
             await asyncio.wait_for(super().idle(), timeout=3.0)
         except TimeoutError:

@@ -26,7 +26,7 @@ class NeverSyncs(PlainSender):
 class BeginsAtTheLastNumber(PlainSender):
     """Takes the last accepted number for the next free one."""
 
-    async def sync(self) -> None:  # noqa: D102
+    async def sync(self) -> None:
         await super().sync()
         self.base = max(self.base - 1, 0)
 
@@ -35,7 +35,7 @@ class BeginsAtTheLastNumber(PlainSender):
 class IgnoresConflicts(PlainSender):
     """Sends a window that was answered 409 again, under the same numbers."""
 
-    async def rebase(self, _last: int) -> None:  # noqa: D102
+    async def rebase(self, _last: int) -> None:
         await self.pause()
 
 
@@ -43,7 +43,7 @@ class IgnoresConflicts(PlainSender):
 class RebasesBackOnly(PlainSender):
     """Heeds a 409 from behind, and takes one from ahead for an error of the backend."""
 
-    async def rebase(self, last: int) -> None:  # noqa: D102
+    async def rebase(self, last: int) -> None:
         if last <= self.base:
             await super().rebase(last)
         else:
@@ -54,7 +54,7 @@ class RebasesBackOnly(PlainSender):
 class CountsOnAfterAReset(PlainSender):
     """Gives new numbers to the events of a window whose outcome it doesn't know, and asks nobody."""
 
-    async def fail(self) -> None:  # noqa: D102
+    async def fail(self) -> None:
         self.base, self.doubt = self.doubt, 0
         await super().fail()
 
@@ -63,7 +63,7 @@ class CountsOnAfterAReset(PlainSender):
 class Hedges(PlainSender):
     """Sends each window twice at the same time, and takes the first answer, to be quick."""
 
-    async def post(self, lines: list[bytes]) -> Answer:  # noqa: D102
+    async def post(self, lines: list[bytes]) -> Answer:
         one = asyncio.ensure_future(super().post(lines))
         other = asyncio.ensure_future(super().post(lines))
         done, late = await asyncio.wait({one, other}, return_when=asyncio.FIRST_COMPLETED)
@@ -75,7 +75,7 @@ class Hedges(PlainSender):
 class DoesNotWait(PlainSender):
     """Sends a window again before the answer is there, and goes by the second."""
 
-    async def post(self, lines: list[bytes]) -> Answer:  # noqa: D102
+    async def post(self, lines: list[bytes]) -> Answer:
         first = asyncio.ensure_future(super().post(lines))
         await asyncio.wait({first}, timeout=0.008)
         if first.done():
@@ -89,7 +89,7 @@ class DoesNotWait(PlainSender):
 class LeavesANumberFree(PlainSender):
     """Counts the answer's number as the first of the next window, plus one, so that each window leaves a gap."""
 
-    def told(self, last: int) -> int:  # noqa: D102
+    def told(self, last: int) -> int:
         taken = super().told(last)
         if taken:
             self.base += 1

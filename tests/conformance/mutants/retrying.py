@@ -15,7 +15,7 @@ from tests.conformance.mutants.registry import fails
 class NeverRetries(PlainSender):
     """Takes the first failure of a window for the end."""
 
-    async def fail(self) -> None:  # noqa: D102
+    async def fail(self) -> None:
         self.over = True
 
 
@@ -23,7 +23,7 @@ class NeverRetries(PlainSender):
 class TakesARequestTimeoutForTheEnd(PlainSender):
     """Takes all of 4xx for final, 408 and 429 included."""
 
-    def is_the_end(self, answer: Answer, base: int | None) -> bool:  # noqa: D102
+    def is_the_end(self, answer: Answer, base: int | None) -> bool:
         return super().is_the_end(answer, base) or answer.status in {408, 429}
 
 
@@ -31,7 +31,7 @@ class TakesARequestTimeoutForTheEnd(PlainSender):
 class RetriesHotly(PlainSender):
     """Tries again at once."""
 
-    def delay(self) -> float:  # noqa: D102
+    def delay(self) -> float:
         return 0.001
 
 
@@ -39,7 +39,7 @@ class RetriesHotly(PlainSender):
 class IgnoresRetryAfter(PlainSender):
     """Never reads `Retry-After`."""
 
-    def read_retry_after(self, _value: str | None) -> float:  # noqa: D102
+    def read_retry_after(self, _value: str | None) -> float:
         return 0.0
 
 
@@ -47,7 +47,7 @@ class IgnoresRetryAfter(PlainSender):
 class KnowsNoDates(PlainSender):
     """Reads `Retry-After` in seconds alone."""
 
-    def read_retry_after(self, value: str | None) -> float:  # noqa: D102
+    def read_retry_after(self, value: str | None) -> float:
         return super().read_retry_after(value if value is None or value.isdigit() else None)
 
 
@@ -55,7 +55,7 @@ class KnowsNoDates(PlainSender):
 class WaitsAlwaysTheSame(PlainSender):
     """Never waits for longer than the first delay."""
 
-    def delay(self) -> float:  # noqa: D102
+    def delay(self) -> float:
         return self.settings.retry_delay * random.uniform(0.99, 1.0)  # noqa: S311 - jitter
 
 
@@ -63,7 +63,7 @@ class WaitsAlwaysTheSame(PlainSender):
 class HasNoJitter(PlainSender):
     """Waits for times that double, to the millisecond."""
 
-    def delay(self) -> float:  # noqa: D102
+    def delay(self) -> float:
         return min(self.settings.retry_delay * 2.0 ** min(self.failures - 1, 30), self.settings.max_retry_delay)
 
 
@@ -71,7 +71,7 @@ class HasNoJitter(PlainSender):
 class NeverForgetsAFailure(PlainSender):
     """Goes on with the longest delay after a success."""
 
-    def succeed(self) -> None:  # noqa: D102
+    def succeed(self) -> None:
         self.alone = False
 
 
@@ -79,7 +79,7 @@ class NeverForgetsAFailure(PlainSender):
 class RetriesWithABadToken(PlainSender):
     """Takes a 401 for a failure that may pass."""
 
-    def is_the_end(self, answer: Answer, base: int | None) -> bool:  # noqa: D102
+    def is_the_end(self, answer: Answer, base: int | None) -> bool:
         return answer.status != 401 and super().is_the_end(answer, base)
 
 
@@ -87,7 +87,7 @@ class RetriesWithABadToken(PlainSender):
 class RetriesWhatIsGone(PlainSender):
     """Knows of the final answers all but 410."""
 
-    def is_the_end(self, answer: Answer, base: int | None) -> bool:  # noqa: D102
+    def is_the_end(self, answer: Answer, base: int | None) -> bool:
         return answer.status in FINAL - {410} or (answer.status == 409 and answer.last == base)
 
 
@@ -95,7 +95,7 @@ class RetriesWhatIsGone(PlainSender):
 class IsStuckBehindPoison(PlainSender):
     """Sends an event that will never be taken for ever."""
 
-    def drop(self) -> None:  # noqa: D102
+    def drop(self) -> None:
         self.alone = True
 
 
@@ -103,7 +103,7 @@ class IsStuckBehindPoison(PlainSender):
 class DropsPoisonInSilence(PlainSender):
     """Drops an event that will never be taken, and counts it nowhere."""
 
-    def drop(self) -> None:  # noqa: D102
+    def drop(self) -> None:
         super().drop()
         self.dropped.clear()
 
@@ -112,7 +112,7 @@ class DropsPoisonInSilence(PlainSender):
 class HasNoTimeout(PlainSender):
     """Waits for an answer for as long as it takes."""
 
-    def timeout(self) -> aiohttp.ClientTimeout:  # noqa: D102
+    def timeout(self) -> aiohttp.ClientTimeout:
         return aiohttp.ClientTimeout(total=None)
 
 
@@ -120,10 +120,10 @@ class HasNoTimeout(PlainSender):
 class TimesTheHeadAlone(PlainSender):
     """Has a timeout until the head of the answer is there, and none for its body."""
 
-    def timeout(self) -> aiohttp.ClientTimeout:  # noqa: D102
+    def timeout(self) -> aiohttp.ClientTimeout:
         return aiohttp.ClientTimeout(total=None)
 
-    async def post_to(self, url: str, lines: list[bytes]) -> Answer:  # noqa: D102
+    async def post_to(self, url: str, lines: list[bytes]) -> Answer:
         try:
             async with asyncio.timeout(self.settings.request_timeout):
                 response = await self.session.post(url, data=b"\n".join(lines), headers=self.headers(lines))
@@ -140,7 +140,7 @@ class TimesTheHeadAlone(PlainSender):
 class GivesUpAfterFiveRetries(PlainSender):
     """Drops what it holds after five failures, and counts it as dropped."""
 
-    async def pause(self) -> None:  # noqa: D102
+    async def pause(self) -> None:
         await super().pause()
         if self.failures >= 5 and self.held:
             self.dropped["given up"] = self.dropped.get("given up", 0) + len(self.held)

@@ -18,7 +18,7 @@ _REDIRECTS = range(300, 400)
 class PrintsPrettily(PlainSender):
     """Writes an event over several lines."""
 
-    def line(self, seq: int, payload: bytes) -> bytes:  # noqa: D102
+    def line(self, seq: int, payload: bytes) -> bytes:
         return json.dumps({"seq": seq, "event": json.loads(payload)}, indent=1).encode()
 
 
@@ -26,7 +26,7 @@ class PrintsPrettily(PlainSender):
 class AddsAKey(PlainSender):
     """Writes a key of its own beside `seq` and `event`."""
 
-    def line(self, seq: int, payload: bytes) -> bytes:  # noqa: D102
+    def line(self, seq: int, payload: bytes) -> bytes:
         return b'{"seq":%d,"at":0,"event":%b}' % (seq, payload)
 
 
@@ -34,7 +34,7 @@ class AddsAKey(PlainSender):
 class AsksWithoutItsToken(PlainSender):
     """Forgets the token of a sync."""
 
-    def headers(self, lines: list[bytes]) -> dict[str, str]:  # noqa: D102
+    def headers(self, lines: list[bytes]) -> dict[str, str]:
         headers = super().headers(lines)
         if not lines:
             del headers["Authorization"]
@@ -45,7 +45,7 @@ class AsksWithoutItsToken(PlainSender):
 class CompletesAsJson(PlainSender):
     """Takes a completion for a JSON document."""
 
-    def headers(self, lines: list[bytes]) -> dict[str, str]:  # noqa: D102
+    def headers(self, lines: list[bytes]) -> dict[str, str]:
         headers = super().headers(lines)
         if lines == [self.completion(self.base)]:
             headers["Content-Type"] = "application/json"
@@ -56,7 +56,7 @@ class CompletesAsJson(PlainSender):
 class NumbersWindows(PlainSender):
     """Gives one number to all events of a window."""
 
-    def line(self, _seq: int, payload: bytes) -> bytes:  # noqa: D102
+    def line(self, _seq: int, payload: bytes) -> bytes:
         return super().line(self.base + 1, payload)
 
 
@@ -64,12 +64,12 @@ class NumbersWindows(PlainSender):
 class SerialisesLate(PlainSender):
     """Keeps the caller's object, and serialises it when it goes out."""
 
-    def serialise(self, event: Any) -> bytes:  # noqa: D102
+    def serialise(self, event: Any) -> bytes:
         payload = _Late(super().serialise(event))
         payload.event = event
         return payload
 
-    def line(self, seq: int, payload: bytes) -> bytes:  # noqa: D102
+    def line(self, seq: int, payload: bytes) -> bytes:
         return super().line(seq, super().serialise(payload.event) if isinstance(payload, _Late) else payload)
 
 
@@ -83,7 +83,7 @@ class _Late(bytes):
 class KnowsNoLargeIntegers(PlainSender):
     """Has floats for numbers, as JavaScript does."""
 
-    def serialise(self, event: Any) -> bytes:  # noqa: D102
+    def serialise(self, event: Any) -> bytes:
         return super().serialise(json.loads(super().serialise(event), parse_int=float))
 
 
@@ -91,7 +91,7 @@ class KnowsNoLargeIntegers(PlainSender):
 class LeavesOutNulls(PlainSender):
     """Takes a null for something that isn't there."""
 
-    def serialise(self, event: Any) -> bytes:  # noqa: D102
+    def serialise(self, event: Any) -> bytes:
         return super().serialise(_without_nulls(event))
 
 
@@ -99,7 +99,7 @@ class LeavesOutNulls(PlainSender):
 class FollowsRedirectsWithItsToken(PlainSender):
     """Sends the same request to wherever a redirect points, token and all."""
 
-    async def post(self, lines: list[bytes]) -> Answer:  # noqa: D102
+    async def post(self, lines: list[bytes]) -> Answer:
         answer = await super().post(lines)
         if answer.status in _REDIRECTS and answer.location is not None:
             return await self.post_to(answer.location, lines)
