@@ -25,22 +25,30 @@ if TYPE_CHECKING:
     from reference.sender.config import SenderConfig
 
 _LONGEST_NUMBER = 20
-# Python 3.11 looks up a member of an enum slowly, which each `enqueue` would pay for.
-_ACCEPTED = Outcome.ACCEPTED
+_SMALL = 4096
 
 
 class NumberedBuffer:
-    """Serialised events in the order of `enqueue`, bounded by count and by bytes."""
+    """Serialised events in the order of `enqueue`, bounded by count and by bytes.
+
+    Events come in by `append`, one at a time, each looked at; or on `credit`, which is what makes `enqueue` cheap: so
+    many small events may be given to `take_on_credit` unseen, since they fit whatever they are. Credit is good until
+    anything else happens to the buffer.
+    """
 
     def __init__(self, config: SenderConfig) -> None:
         self._events: deque[bytes] = deque()
-        self._bytes = 0
+        self.take_on_credit = self._events.append
+        self._bytes = 0  # of the events that were counted: those that came on credit are counted later
+        self._counted = 0
         self._max_events = config.max_buffered_events
         self._max_bytes = config.max_buffered_bytes
         self._max_line = config.max_event_bytes
         # An event that is smaller than this fits under any number, and need not be looked at twice.
         self._surely_fits = config.max_event_bytes - wire.LINE_OVERHEAD - _LONGEST_NUMBER
         self._holds_borderline_events = False
+        self.credit_bytes = min(self._surely_fits, _SMALL)
+        """The largest event that may come on credit."""
         self.acked = 0
         """The last number that the backend confirmed."""
         self.exposed = 0
@@ -49,6 +57,9 @@ class NumberedBuffer:
         """Events that the backend confirmed so far."""
         self.settled = 0
         """How many events, from the first on, were delivered or taken out: one still held ends the count."""
+        self.is_closed = False
+        self.has_refused = False
+        """Whether an event was refused for want of room since an event last left."""
         self._taken_out_ahead: set[int] = set()  # their places in the order of `append`, from 0
 
     def __len__(self) -> int:
@@ -61,19 +72,45 @@ class NumberedBuffer:
 
     def append(self, payload: bytes) -> Outcome:
         """Take an event, or say why not. A refusal takes no number (WIN-2, WIN-3)."""
+        self._count()
         size = len(payload)
+        held = self._bytes + size
+        if held > self._max_bytes or len(self._events) >= self._max_events or size > self._surely_fits:
+            refusal = self._refusal(size, held)
+            if refusal is not None:
+                return refusal
+        self._events.append(payload)
+        self._bytes = held
+        self._counted += 1
+        return Outcome.ACCEPTED
+
+    def credit(self) -> int:
+        """How many events of up to `credit_bytes` may come without being looked at."""
+        self._count()
+        if self.is_closed or self.credit_bytes < 1:
+            return 0
+        return max(0, min(self._max_events - len(self._events), (self._max_bytes - self._bytes) // self.credit_bytes))
+
+    def _refusal(self, size: int, held: int) -> Outcome | None:
+        if self.is_closed:
+            return Outcome.CLOSED
         if size > self._surely_fits:
             self._holds_borderline_events = True
             if wire.line_size(self.acked + 1 + len(self._events), size) > self._max_line:
                 return Outcome.OVERSIZED
-        if len(self._events) >= self._max_events or self._bytes + size > self._max_bytes:
+        if held > self._max_bytes or len(self._events) >= self._max_events:
+            self.has_refused = True
             return Outcome.FULL
-        self._events.append(payload)
-        self._bytes += size
-        return _ACCEPTED
+        return None
+
+    def close(self) -> None:
+        """Take no more events."""
+        self.is_closed = True
+        self._max_events = 0  # so that `append` looks closer
 
     def has_room_for(self, size: int) -> bool:
         """Whether an event of so many serialised bytes would be taken now, unless it is too large."""
+        self._count()
         return len(self._events) < self._max_events and self._bytes + size <= self._max_bytes
 
     def lines(self, first: int, count: int, *, room: int, block: int) -> list[bytes]:
@@ -81,14 +118,14 @@ class NumberedBuffer:
 
         They take `room` bytes at the most; and about a `block`, that is, one line alone may be larger than it.
         """
-        lines: list[bytes] = []
-        size = 0
-        for numbered in enumerate(islice(self._events, first, first + count), self.acked + 1 + first):
-            line = wire.EVENT_LINE % numbered
-            size += len(line)
-            if size > room or (size > block and lines):
-                break
-            lines.append(line)
+        self._count()
+        # As many as fill the block if they are of the usual size; then those that are too many are put back.
+        usual = wire.LINE_OVERHEAD + self._bytes // max(len(self._events), 1)
+        events = islice(self._events, first, first + min(count, block // usual + 1))
+        lines = [wire.EVENT_LINE % numbered for numbered in enumerate(events, self.acked + 1 + first)]
+        size = sum(map(len, lines))
+        while size > room or (size > block and len(lines) > 1):
+            size -= len(lines.pop())
         self.exposed = max(self.exposed, first + len(lines))
         return lines
 
@@ -126,9 +163,10 @@ class NumberedBuffer:
         """
         if self.exposed or not self._holds_borderline_events:
             return []
+        self._count()
         removed: list[bytes] = []
         taken_out: set[int] = set()
-        kept: deque[bytes] = deque()
+        kept: list[bytes] = []
         places = (place for place in count(self.settled) if place not in self._taken_out_ahead)
         for payload, place in zip(self._events, places, strict=False):
             if wire.line_size(self.acked + 1 + len(kept), len(payload)) <= self._max_line:
@@ -137,17 +175,32 @@ class NumberedBuffer:
                 removed.append(payload)
                 self._bytes -= len(payload)
                 taken_out.add(place)
-        self._events = kept
+        self._events.clear()
+        self._events.extend(kept)
+        self._counted = len(kept)
         self._taken_out_ahead |= taken_out
         self._skip_what_was_taken_out()
         return removed
 
+    def _count(self) -> None:
+        """Count the bytes of what came on credit."""
+        new = len(self._events) - self._counted
+        if new:
+            self._bytes += sum(map(len, islice(reversed(self._events), new)))
+            self._counted += new
+
     def _drop_head(self, count: int) -> None:
+        self._count()
+        self._counted -= count
+        self.has_refused = self.has_refused and count == 0
+        popleft = self._events.popleft
+        self._bytes -= sum(len(popleft()) for _ in range(count))
+        if not self._taken_out_ahead:
+            self.settled += count
+            return
         for _ in range(count):
-            self._bytes -= len(self._events.popleft())
             self.settled += 1
-            if self._taken_out_ahead:
-                self._skip_what_was_taken_out()
+            self._skip_what_was_taken_out()
 
     def _skip_what_was_taken_out(self) -> None:
         while self.settled in self._taken_out_ahead:

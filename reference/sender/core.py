@@ -28,7 +28,6 @@ from reference.sender.messages import (
     Health,
     HealthChanged,
     OpenWindow,
-    Outcome,
     SenderStats,
     Wait,
 )
@@ -42,8 +41,6 @@ if TYPE_CHECKING:
 BLOCK_BYTES = 256 * 1024
 """How much `fill` gives at once: enough to be cheap, little enough that what is exposed was nearly sent."""
 
-# Python 3.11 looks up a member of an enum slowly, which each `enqueue` would pay for.
-_FULL = Outcome.FULL
 _SUCCESS = range(200, 300)
 _REFUSED = frozenset({400, 413})
 _FINAL = frozenset({401, 403, 404, 410})
@@ -61,6 +58,10 @@ class SenderCore:
         self._draw = draw
 
         self._buffer = NumberedBuffer(config)
+        self.enqueue = self._buffer.append
+        self.credit = self._buffer.credit
+        self.credit_bytes = self._buffer.credit_bytes
+        self.take_on_credit = self._buffer.take_on_credit
         self._in_doubt = True  # nobody has asked yet
         self._position_known = False
 
@@ -100,20 +101,10 @@ class SenderCore:
 
     # What the caller does.
 
-    def enqueue(self, payload: bytes) -> Outcome:
-        """Take an event, already serialised, or say why not."""
-        if self._draining or self._finished:
-            return Outcome.CLOSED
-        outcome = self._buffer.append(payload)
-        if outcome is _FULL:
-            # There is room again once the open window is answered, and nothing more can come to wait for (WIN-3).
-            self.flush()
-        return outcome
-
     @property
     def closed(self) -> bool:
         """Whether `enqueue` takes no more events."""
-        return self._draining or self._finished
+        return self._buffer.is_closed
 
     def has_room_for(self, size: int) -> bool:
         """Whether an event of so many serialised bytes would not be refused as `FULL` now."""
@@ -132,6 +123,7 @@ class SenderCore:
         """Refuse further events, deliver what is buffered, then complete the run if asked."""
         self._draining = True
         self._completion_wanted = complete
+        self._buffer.close()
 
     def give_up(self, why: str) -> None:
         """End here: nothing more is sent, and what is undelivered is reported so."""
@@ -352,6 +344,7 @@ class SenderCore:
     def _finish(self, why: str | None) -> None:
         self._finished = True
         self._why = why
+        self._buffer.close()
 
     def _settle_position(self, last: int) -> bool:
         """The backend says that `last` is the last number it accepted. Gives whether that delivers anything."""
@@ -393,7 +386,8 @@ class SenderCore:
 
     @property
     def _hurrying(self) -> bool:
-        return self._draining or self._hurry_to > self.settled
+        # Where there was no room for an event, there is once the open window is answered (WIN-3).
+        return self._draining or self._hurry_to > self.settled or self._buffer.has_refused
 
     @property
     def _never_buffered(self) -> int:

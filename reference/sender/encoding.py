@@ -16,7 +16,7 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any
 
-import orjson
+from orjson import Fragment, dumps
 
 from reference.sender.errors import UnserializableError
 
@@ -36,13 +36,13 @@ def encode_event(event: object) -> bytes:
         UnserializableError: It is not a JSON object, or holds something that JSON can't carry.
     """
     try:
-        payload = orjson.dumps(event)
+        payload = dumps(event)
     except TypeError as error:
         payload = _encode_with_large_integers(event, error)
     if payload[0] != _OPENING_BRACE:
         raise UnserializableError(f"an event must be a JSON object, got {type(event).__name__}")
-    # Not `in`, which first tries to take the bytes for a number, and costs twice as much by that.
-    if payload.find(b"null") >= 0:
+    # `rfind` costs half of what `in` costs here.
+    if payload.rfind(b"null") >= 0:
         _refuse_non_finite(event, "event")
     return b"%b" % payload
 
@@ -52,7 +52,7 @@ def _encode_with_large_integers(event: object, refusal: TypeError) -> bytes:
         raise UnserializableError(f"{refusal}") from refusal
     try:
         _refuse_non_finite(event, "event")
-        return orjson.dumps(_with_large_integers_written(event))
+        return dumps(_with_large_integers_written(event))
     except UnserializableError:
         raise
     except (TypeError, ValueError, RecursionError) as error:
@@ -68,7 +68,7 @@ def _with_large_integers_written(value: Any) -> Any:
             return [_with_large_integers_written(each) for each in value]
         case int() if not _INT64_MIN <= value <= _UINT64_MAX:
             # Not `str`, which a subclass may have its own of.
-            return orjson.Fragment(int.__repr__(value))
+            return Fragment(int.__repr__(value))
         case _:
             return value
 

@@ -74,6 +74,10 @@ class EventStreamSender:
         self._waker: asyncio.Future[None] | None = None
         # How many buffered events wake the sending task. 0: it isn't running yet. None: it isn't waiting for any.
         self._wake_at: int | None = 0
+        # How many more events may be taken without a look; see `NumberedBuffer`.
+        self._credit = 0
+        self._credit_bytes = self._core.credit_bytes
+        self._take_on_credit = self._core.take_on_credit
         self._watchers: set[asyncio.Future[None]] = set()
 
     def __repr__(self) -> str:
@@ -102,13 +106,23 @@ class EventStreamSender:
             if self._core.closed:
                 return self._refuse(Outcome.CLOSED, event)
             return self._refuse(Outcome.UNSERIALIZABLE, event, str(error))
+        if self._credit and len(payload) <= self._credit_bytes:
+            self._credit -= 1
+            self._take_on_credit(payload)
+            return _ACCEPTED
+        return self._enqueue_with_a_look(payload, event)
+
+    def _enqueue_with_a_look(self, payload: bytes, event: Any) -> Outcome:
         outcome = self._core.enqueue(payload)
-        if outcome is not _ACCEPTED:
+        if outcome is not Outcome.ACCEPTED:
             if outcome is Outcome.FULL:
                 self._wake()
             return self._refuse(outcome, event)
         if self._wake_at is not None and self._core.buffered >= self._wake_at:
             self._wake()
+        if self._wake_at is None:
+            # Until the sending task runs again, nobody waits for events, and nothing changes but by `enqueue`.
+            self._credit = self._core.credit()
         return outcome
 
     async def enqueue_when_room(self, event: Any) -> Outcome:
@@ -164,6 +178,7 @@ class EventStreamSender:
         if self._drain is None:
             seconds = self._config.stop_timeout if timeout is None else timeout
             check_time("timeout", seconds, zero_allowed=True)
+            self._credit = 0
             self._core.stop(complete=complete)
             self._wake()
             self._drain = asyncio.create_task(self._drain_until(seconds), name="sendproof-drain")
@@ -183,6 +198,7 @@ class EventStreamSender:
             now = loop.time()
             while True:
                 happened: Answered | AttemptFailed
+                self._credit = 0
                 match core.next_command(now):
                     case Finish():
                         return
@@ -214,6 +230,7 @@ class EventStreamSender:
     async def _window(self, clock: PeerClock) -> AsyncGenerator[bytes, None]:
         now = asyncio.get_running_loop().time()
         while True:
+            self._credit = 0
             match self._core.fill(now):
                 case None:
                     return

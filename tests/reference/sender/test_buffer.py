@@ -235,3 +235,47 @@ def test_nothing_is_taken_out_where_all_fit_under_any_number() -> None:
     buffer.settle(10**19)
     assert buffer.remove_outgrown() == []
     assert len(buffer) == 3
+
+
+# Credit.
+
+
+def test_what_comes_on_credit_fits_and_is_counted() -> None:
+    """As many as are given credit fit into the buffer, at their largest; and they count like the others."""
+    buffer = a_buffer(max_buffered_bytes=1_000, max_event_bytes=100, max_buffered_events=50)
+    assert buffer.append(b"{" + b"x" * 50) is Outcome.ACCEPTED
+    credit = buffer.credit()
+    assert credit == (1_000 - 51) // buffer.credit_bytes
+    for _ in range(credit):
+        buffer.take_on_credit(b"x" * buffer.credit_bytes)
+    assert len(buffer) == buffer.accepted == 1 + credit
+    assert buffer.credit() == 0
+    left = 1_000 - 51 - credit * buffer.credit_bytes
+    assert buffer.has_room_for(left)
+    assert not buffer.has_room_for(left + 1)
+
+
+def test_credit_is_bounded_by_the_count_of_events() -> None:
+    """The number of events is a limit of its own."""
+    buffer = filled(2, max_buffered_events=5)
+    assert buffer.credit() == 3
+
+
+def test_there_is_no_credit_for_a_closed_buffer() -> None:
+    """Nor where no event is small enough to fit under any number."""
+    closed = a_buffer()
+    closed.close()
+    assert closed.credit() == 0
+    assert a_buffer(max_event_bytes=30).credit() == 0
+
+
+def test_credit_outlives_the_removal_of_events() -> None:
+    """What takes on credit goes on to work after events were taken out of the middle."""
+    buffer = a_buffer(max_event_bytes=LIMIT)
+    buffer.append(b"x" * (LIMIT - len('{"seq":,"event":}') - 1))
+    take = buffer.take_on_credit
+    buffer.settle(97)
+    buffer.renumber(97_000)
+    assert len(buffer.remove_outgrown()) == 1
+    take(b"{}")
+    assert buffer.lines(0, 10, room=1_000, block=1_000) == [b'{"seq":97001,"event":{}}\n']

@@ -32,7 +32,7 @@ from reference.sender.messages import (
 
 WINDOW_EVENTS = 4
 WINDOW_BYTES = 160
-EVENT_BYTES = 60
+EVENT_BYTES = 62
 BUFFERED_EVENTS = 9
 BUFFERED_BYTES = 300
 
@@ -112,10 +112,17 @@ class CoreAgainstBackend(RuleBasedStateMachine):
 
     # What the caller does.
 
-    @rule(padding=st.integers(0, 40), poison=st.sampled_from([False, False, False, False, False, True]))
-    def enqueue(self, padding: int, poison: bool) -> None:  # noqa: FBT001 - Hypothesis draws it
+    @rule(
+        padding=st.integers(0, 40), poison=st.sampled_from([False, False, False, False, False, True]), ask=st.booleans()
+    )
+    def enqueue(self, padding: int, poison: bool, ask: bool) -> None:  # noqa: FBT001 - Hypothesis draws it
         identity, self.next_id = self.next_id, self.next_id + 1
-        outcome = self.core.enqueue(json.dumps({"id": identity, "p": "x" * padding}, separators=(",", ":")).encode())
+        payload = json.dumps({"id": identity, "p": "x" * padding}, separators=(",", ":")).encode()
+        if ask and len(payload) <= self.core.credit_bytes and self.core.credit():
+            self.core.take_on_credit(payload)
+            outcome = Outcome.ACCEPTED
+        else:
+            outcome = self.core.enqueue(payload)
         if outcome is Outcome.ACCEPTED:
             assert not self.stopped, "an event was taken after stop"
             self.taken.append(identity)
@@ -124,6 +131,20 @@ class CoreAgainstBackend(RuleBasedStateMachine):
         else:
             self.core.count_refusal(DropReason(outcome))
             self.refused += 1
+
+    @rule(count=st.integers(1, 3))
+    def use_up_credit(self, count: int) -> None:
+        """Several events at once, as large as they may be."""
+        for _ in range(min(count, self.core.credit())):
+            identity, self.next_id = self.next_id, self.next_id + 1
+            empty = len(b'{"id":%d,"p":""}' % identity)
+            padding = max(self.core.credit_bytes - empty, 0)
+            payload = b'{"id":%d,"p":"%b"}' % (identity, b"x" * padding)
+            if len(payload) <= self.core.credit_bytes:
+                self.core.take_on_credit(payload)
+                self.taken.append(identity)
+            else:
+                self.next_id -= 1
 
     @rule()
     def flush(self) -> None:
@@ -261,6 +282,13 @@ class CoreAgainstBackend(RuleBasedStateMachine):
         assert stats.enqueued == self.next_id
         assert sum(stats.dropped.values()) == self.refused + len(self.dropped_later)
         assert stats.enqueued == stats.delivered + stats.undelivered + sum(stats.dropped.values())
+
+    @invariant()
+    def the_buffer_is_bounded(self) -> None:
+        """By count and by bytes, however the events came in (WIN-3)."""
+        held = self.core._buffer._events
+        assert len(held) <= BUFFERED_EVENTS
+        assert sum(map(len, held)) <= BUFFERED_BYTES
 
     @invariant()
     def no_event_is_doubled_or_out_of_order(self) -> None:
