@@ -126,5 +126,5 @@ def rule_of(rule_id: str) -> Rule:
     if wanted in _BY_ID:
         return _BY_ID[wanted]
     near = difflib.get_close_matches(wanted, _BY_ID, n=3, cutoff=0.5)
-    hint = f"; did you mean {', '.join(near)}?" if near else ""
+    hint = f" (did you mean {', '.join(near)}?)" if near else ""
     raise UnknownRuleError(f"no rule is called {rule_id!r}{hint}")

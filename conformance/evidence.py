@@ -6,6 +6,7 @@ Nothing here judges.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -44,7 +45,7 @@ MOST_AROUND_AN_EVENT = 100
 _TIMES_THAT_PROVE_POISON = 2
 
 
-@dataclass(slots=True)
+@dataclass
 class Request:
     """One request, as the backend saw it.
 
@@ -68,7 +69,7 @@ class Request:
         """Its number, from 1."""
         return self.started.request
 
-    @property
+    @cached_property
     def kind(self) -> Kind:
         """What it carried; unknown where nothing of its body was seen."""
         if any(line.seq is not None or not line.well_formed for line in self.lines):
@@ -88,7 +89,7 @@ class Request:
         """When it ended."""
         return math.inf if self.end is None else self.end.time
 
-    @property
+    @cached_property
     def last_told(self) -> int | None:
         """The `last_accepted_seq` that its answer carried, where it said so beyond doubt and got out whole."""
         return None if self.answer is None else read_last(self.answer.body)
@@ -98,12 +99,12 @@ class Request:
         """Whether the sender was told, beyond doubt, that it succeeded."""
         return self.answer is not None and 200 <= self.answer.status < 300 and self.last_told is not None  # noqa: PLR2004
 
-    @property
+    @cached_property
     def first_seq(self) -> int | None:
         """The number of its first event line."""
         return next((line.seq for line in self.lines if line.seq is not None), None)
 
-    @property
+    @cached_property
     def highest_seq(self) -> int:
         """The highest number among its lines."""
         return max((line.seq for line in self.lines if line.seq is not None), default=0)
@@ -157,16 +158,22 @@ class Run:
 
     def next_data(self, request: Request) -> Request | None:
         """The next request that carried events after one that has ended."""
-        return next((each for each in self.data if each.data_began > request.ended), None)
+        place = bisect_right(self.data, request.ended, key=lambda each: each.data_began)
+        return self.data[place] if place < len(self.data) else None
+
+    @cached_property
+    def told(self) -> list[Request]:
+        """The requests whose answers told a number, in the order of their ends."""
+        return sorted((each for each in self.requests if each.last_told is not None), key=lambda each: each.ended)
+
+    def told_before(self, place: float) -> list[Request]:
+        """The requests whose answers had told a number before a place in the history."""
+        return self.told[: bisect_left(self.told, place, key=lambda each: each.ended)]
 
     def told_between(self, request: Request, following: Request) -> list[Request]:
         """The requests whose answers told a number, from that of `request` on, until `following` began to send."""
-        told = [
-            each
-            for each in self.requests
-            if each.last_told is not None and request.ended <= each.ended < following.data_began
-        ]
-        return sorted(told, key=lambda each: each.ended)
+        began = bisect_left(self.told, request.ended, key=lambda each: each.ended)
+        return self.told[began : bisect_left(self.told, following.data_began, key=lambda each: each.ended)]
 
     @cached_property
     def taken(self) -> list[LineReceived]:
@@ -316,7 +323,7 @@ class Evidence:
         if any(each.seq == line.seq and each.time < line.time for each in run.taken):
             return False  # its own earlier line; or another's, under a number that was given twice
         began = self.requests[line.request].began
-        told = [each for each in run.requests if each.last_told is not None and each.ended < began]
+        told = run.told_before(began)
         return bool(told) and (told[-1].last_told or 0) < line.seq
 
     def excuse(self, sender: Sender) -> bool:

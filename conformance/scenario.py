@@ -48,6 +48,7 @@ TOKEN = "the-token-of-the-suite"  # noqa: S105 - a token of a fake backend is no
 _POLL = 0.02
 _PATIENCE_WITH_STOP = 3.0
 _QUIET_AT_THE_END = 1.0
+_A_FLOOD = 2_000
 _READING_LATE = 0.5
 
 
@@ -149,6 +150,8 @@ class Stage:
         self._scale = scale
         self._senders = 0
         self._bursts = 0
+        self.flooded = asyncio.Event()
+        """Set when a sender makes more requests than any sender would."""
         self.records: list[AnyRecord] = []
         self.settings = Settings(url="", token=TOKEN, run_id="", **scenario.settings).scaled(scale)
         self._stands_at = scenario.stands_at
@@ -254,6 +257,8 @@ class Stage:
 
     def _on_backend_record(self, record: Any) -> None:
         self.write(record)
+        if isinstance(record, RequestStarted) and record.request > _A_FLOOD:
+            self.flooded.set()
         if isinstance(record, AnswerSent):
             asked = next((value for name, value in record.headers.items() if name.lower() == "retry-after"), None)
             seconds = _seconds_asked(asked)

@@ -77,6 +77,18 @@ class TcpWorld:
 async def _perform(scenario: Scenario, stage: Stage) -> float:
     began = asyncio.get_running_loop().time()
     async with stage.elsewhere, stage.backend:
-        await scenario.script(stage)
-        await stage.quiet_end()
+        script = asyncio.ensure_future(_script(scenario, stage))
+        flood = asyncio.ensure_future(stage.flooded.wait())
+        await asyncio.wait({script, flood}, return_when=asyncio.FIRST_COMPLETED)
+        flood.cancel()
+        if script.done():
+            script.result()
+        else:
+            # What has come until here is enough to judge.
+            script.cancel()
     return began
+
+
+async def _script(scenario: Scenario, stage: Stage) -> None:
+    await scenario.script(stage)
+    await stage.quiet_end()

@@ -16,4 +16,7 @@ async def main(url: str) -> None:
     print(await sender.stop())  # drains, completes the run, and says what became of everything
 
 
-asyncio.run(main(sys.argv[1]))
+if __name__ == "__main__":
+    if len(sys.argv) != 2:  # noqa: PLR2004
+        sys.exit("usage: python examples/production.py URL (the run's ingest URL)")
+    asyncio.run(main(sys.argv[1]))

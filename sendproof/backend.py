@@ -183,7 +183,9 @@ def _read_faults(_context: click.Context, _parameter: click.Parameter, path: Pat
     metavar="TOKEN[=RUN]",
     help="A token that is good, for any run or for one. May be repeated. Without it, any token is.",
 )
-@click.option("--record", type=click.File("wb"), metavar="FILE", help="Write what happens there, as JSON lines.")
+@click.option(
+    "--record", type=click.File("wb"), metavar="FILE", help="Write what happens there, as JSON lines, tokens and all."
+)
 def backend(
     port: int, host: str, faults: tuple[FaultRule, ...], tokens: dict[str, str | None] | None, record: IO[bytes] | None
 ) -> None:

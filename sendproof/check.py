@@ -36,8 +36,17 @@ _WIDTH_OF_A_FILE = 120
 
 _HELP = """Judge a sender: perform every scenario with it, and hold what the backend saw against the rules.
 
-FACTORY is called with the settings of one sender (url, token, run_id, limits in bytes and events, times in
-seconds, as attributes) and gives an object with
+FACTORY is a function, maybe a coroutine function. It is called in a running event loop, with the settings of one
+sender as attributes (times in seconds, sizes in bytes):
+
+\b
+  url, token, run_id
+  max_buffered_events, max_buffered_bytes
+  max_window_events, max_window_bytes, max_event_bytes
+  window_age, flush_delay, retry_delay, max_retry_delay
+  request_timeout, stop_timeout
+
+It gives an object with
 
 \b
   capabilities      a frozenset of strings: drain-report, handoff, or none
@@ -51,6 +60,9 @@ Examples:
   sendproof check --sender my_app.events:make_sender --level must
   sendproof check --sender my_app.events:make_sender --rule DRN-3 --real
   sendproof check --explain DRN-3
+
+The sender speaks the protocol of docs/protocol.md to the url. With --rule, only the scenarios that attack the rule are
+performed; without, every rule is held against every scenario.
 
 Exit status: 0 if every rule passed or was skipped, 1 if one failed, 2 if none failed but some could not be judged.
 """

@@ -21,7 +21,7 @@ Run a backend that keeps everything in memory, and misbehaves if asked to:
   sendproof backend --port 8787
 
 \b
-Judge any sender, in any language, by how it behaves when things go wrong:
+Judge an asyncio sender by how it behaves when things go wrong:
   sendproof check --help
 
 `sendproof COMMAND --help` tells more about each.

@@ -49,7 +49,8 @@ def _rows(shipped: Shipped) -> list[tuple[str, str, str]]:
 
 
 def _run_in_words(shipped: Shipped) -> str:
-    state = "complete" if shipped.completed else "open"
+    # Where something stood in the way, it may be that someone else has completed it.
+    state = "complete" if shipped.completed else "open" if shipped.why is None else "not completed by this"
     if shipped.last_accepted_seq is None:
         return "never reached"
     return f"{state}, last number {shipped.last_accepted_seq:,}"

@@ -120,7 +120,7 @@ def test_the_naive_sender_fails_as_the_readme_says(monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(ROOT)
     result = CliRunner().invoke(check, ["--sender", "examples.naive:create_sender"])
     assert result.exit_code == 1
-    shown = re.search(r"^((?:    .*\n)+)\nTo plug in yours", README, flags=re.MULTILINE)
+    shown = re.search(r"^((?:    .*\n)+)\nA sender of yours", README, flags=re.MULTILINE)
     assert shown is not None
     for line in shown.group(1).splitlines():
         assert line[4:] in result.output

@@ -148,24 +148,23 @@ def _check_that_the_prefix_is_kept(
 def a_duplicate_is_delivered(evidence: Evidence, found: Findings) -> None:
     """DLV-5: a 200 that says `duplicate` counts as delivery."""
     for run in evidence.runs.values():
+        settled: dict[str, tuple[Request, LineReceived]] = {}
         for request in run.data:
-            settled = {
-                content(line.event or {}): line
-                for line in request.lines
-                if line.decision == "duplicate" and request.succeeded and (line.seq or 0) <= (request.last_told or 0)
-            }
-            found.count(len(settled))
-            for later in run.data:
-                for line in later.lines if later.data_began > request.ended else ():
-                    key = content(line.event or {})
-                    if key in settled and evidence.is_one_of_a_kind(run.run_id, key):
+            for line in request.lines:
+                key = content(line.event or {})
+                if key in settled and evidence.is_one_of_a_kind(run.run_id, key):
+                    answered, earlier = settled[key]
+                    if request.data_began > answered.ended:
                         found.violate(
-                            f"number {settled[key].seq} was answered as a duplicate, and its event was sent again "
+                            f"number {earlier.seq} was answered as a duplicate, and its event was sent again "
                             f"as {line.seq}",
-                            settled[key],
-                            request.answer,
+                            earlier,
+                            answered.answer,
                             line,
                         )
+                if line.decision == "duplicate" and request.succeeded and (line.seq or 0) <= (request.last_told or 0):
+                    found.count()
+                    settled.setdefault(key, (request, line))
 
 
 def success_without_a_number_is_no_acknowledgement(evidence: Evidence, found: Findings) -> None:

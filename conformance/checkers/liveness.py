@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 from conformance.contents import content, without
@@ -60,21 +61,18 @@ def an_idle_sender_is_silent(evidence: Evidence, found: Findings) -> None:
     history, settings = evidence.history, evidence.settings
     for sender, run in evidence.pairs():
         late = history.round_trip + history.slack
+        ends_of_requests = sorted(request.ended_at for request in run.requests)
         for request in run.requests:
-            calls = [call for call in sender.accepted if call.time <= request.started.time]
-            if not calls or request.started.time >= sender.stop_called:
+            began = request.started.time
+            calls = [call for call in sender.accepted if call.time <= began]
+            if not calls or began >= sender.stop_called:
                 continue
-            outstanding = without(calls, [line for line in run.taken if line.time < request.started.time])
-            quiet = min(
-                request.started.time - calls[-1].time,
-                *(
-                    request.started.time - each.ended_at
-                    for each in run.requests
-                    if each.ended_at < request.started.time
-                ),
-                request.started.time,
-            )
-            if not outstanding and quiet > _IDLE_FOR_RETRY_DELAYS * settings.retry_delay + late:
+            before = bisect_left(ends_of_requests, began)
+            last_end = ends_of_requests[before - 1] if before else 0.0
+            quiet = began - max(calls[-1].time, last_end)
+            if quiet <= _IDLE_FOR_RETRY_DELAYS * settings.retry_delay + late:
+                continue
+            if not without(calls, [line for line in run.taken if line.time < began]):
                 found.violate(
                     f"an idle sender sent a request ({request.kind}), {quiet:.3g} s after all was done", request.started
                 )

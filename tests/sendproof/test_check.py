@@ -190,7 +190,7 @@ def test_an_unknown_rule_is_an_error_with_a_suggestion(arguments: tuple[str, ...
     """Exit status 2, and what may have been meant."""
     result = run(*arguments)
     assert result.exit_code == 2
-    assert "no rule is called 'DRN-33'; did you mean DRN-3" in result.stderr
+    assert "no rule is called 'DRN-33' (did you mean DRN-3" in result.stderr
     assert "sendproof check --list" in " ".join(result.stderr.split())
 
 
