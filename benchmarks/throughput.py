@@ -1,6 +1,6 @@
 """Events a second from `enqueue` to the acknowledgement of the last, beside a loop that does no more than post.
 
-The sender is fed with `enqueue`, in bursts of 300 between which the loop is let run, so that sending keeps pace.
+The sender is fed with `enqueue`, in bursts of 200 between which the loop is let run, so that sending keeps pace.
 `max_buffered_events` is raised to the number of events, lest a slow moment have some refused; all else is the default.
 The yardstick, the *ceiling*, is what is left if one takes away all that a sender is for: serialise, join lines, post,
 wait for the answer. Both put the same number of events in a request, over one connection that is kept alive, to the
@@ -33,7 +33,7 @@ FEW_EVENTS = 10_000
 MANY_EVENTS = 1_000_000
 # A short run may fall into one bad moment of the machine, so each long one is beside the median of several.
 _SHORT_RUNS = 10
-_BURST = 300
+_BURST = 200
 _PAIRS_PER_ROUND = 3
 _TOKEN = "benchmark"  # noqa: S105 - of a sink that asks for none
 _HEADERS = {"Authorization": f"Bearer {_TOKEN}", "Content-Type": "application/x-ndjson"}

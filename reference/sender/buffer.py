@@ -193,8 +193,10 @@ class NumberedBuffer:
         self._count()
         self._counted -= count
         self.has_refused = self.has_refused and count == 0
+        self._bytes -= sum(map(len, islice(self._events, count)))
         popleft = self._events.popleft
-        self._bytes -= sum(len(popleft()) for _ in range(count))
+        for _ in range(count):
+            popleft()
         if not self._taken_out_ahead:
             self.settled += count
             return

@@ -68,6 +68,7 @@ class SenderCore:
         # The attempt in flight.
         self._attempt: Attempt | None = None
         self._window_start = 1
+        self._exposed_before = 0
         self._window_count = 0
         self._window_bytes = 0
         self._window_until = 0.0
@@ -166,12 +167,18 @@ class SenderCore:
             block = b"".join(lines)
             self._window_count += len(lines)
             self._window_bytes += len(block)
+            self._window_closed = self._window_count == self._window_cap
             return block
         is_full = self._window_count == self._window_cap or self._window_count < len(self._buffer)
         if is_full or self._hurrying or now >= self._window_until:
             self._window_closed = True
             return None
         return Wait(until=self._window_until, until_buffered=self._window_count + 1)
+
+    @property
+    def window_is_closed(self) -> bool:
+        """Whether `fill` will give nothing more to the window."""
+        return self._window_closed
 
     def close_window(self) -> None:
         """Give no more lines to the open window, for instance since its answer is there already."""
@@ -240,7 +247,9 @@ class SenderCore:
                 self._fail_for_good(_in_words(happened))
             case Answered(retry_after=retry_after):
                 self._on_failure(_in_words(happened), now, retry_after)
-            case AttemptFailed(detail=detail):
+            case AttemptFailed(detail=detail, was_sent=was_sent):
+                if isinstance(attempt, OpenWindow) and not was_sent:
+                    self._buffer.exposed = self._exposed_before
                 self._on_failure(detail, now)
 
     def _on_success(self, attempt: Attempt, last: int, now: float) -> None:
@@ -368,6 +377,7 @@ class SenderCore:
 
     def _begin_window(self, now: float) -> Attempt:
         self._window_start = self._buffer.acked + 1
+        self._exposed_before = self._buffer.exposed
         self._window_count = 0
         self._window_bytes = 0
         self._window_until = now + self._config.window_age

@@ -96,6 +96,7 @@ class HttpAttempts:
     ) -> Answered | AttemptFailed:
         seconds = self._config.request_timeout
         is_reusable = False
+        self._connector.is_in_use = False
         try:
             async with asyncio.timeout(None) as timeout:
                 clock = PeerClock(timeout, seconds)
@@ -115,9 +116,9 @@ class HttpAttempts:
                     response.close()
                 return answer
         except TimeoutError:
-            return AttemptFailed(detail=f"no answer within {seconds:g} s")
+            return AttemptFailed(detail=f"no answer within {seconds:g} s", was_sent=self._connector.is_in_use)
         except (aiohttp.ClientError, OSError) as error:
-            return AttemptFailed(detail=f"{type(error).__name__}: {error}")
+            return AttemptFailed(detail=f"{type(error).__name__}: {error}", was_sent=self._connector.is_in_use)
         except Exception as error:  # noqa: BLE001 - whatever breaks an attempt must not end the sender
             _log.exception("an attempt broke in an unexpected way; it counts as failed")
             return AttemptFailed(detail=f"{type(error).__name__}: {error}")
@@ -135,12 +136,15 @@ class _AbortableConnector(aiohttp.TCPConnector):
     """Remembers its newest connection, to abort it: a connection that is closed sends what it has buffered first."""
 
     _newest: asyncio.Transport | None = None
+    is_in_use = False
+    """Whether a connection was had since this was last set to False."""
 
     async def connect(
         self, req: aiohttp.ClientRequest, traces: list[aiohttp.tracing.Trace], timeout: aiohttp.ClientTimeout
     ) -> aiohttp.connector.Connection:
         connection = await super().connect(req, traces, timeout)
         self._newest = connection.transport
+        self.is_in_use = True
         return connection
 
     def abort(self) -> None:

@@ -130,9 +130,13 @@ class Answered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptFailed:
-    """An attempt ended without a whole answer: nobody knows how much of it was taken."""
+    """An attempt ended without a whole answer: nobody knows how much of it was taken.
+
+    `was_sent` is False where that is certain: no connection came about, so nothing left.
+    """
 
     detail: str
+    was_sent: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

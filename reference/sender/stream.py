@@ -7,11 +7,12 @@ import json
 import logging
 import math
 import random
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self, assert_never
 
 from reference.sender import wire
 from reference.sender.config import CompletionForm, check_time
-from reference.sender.core import SenderCore
+from reference.sender.core import BLOCK_BYTES, SenderCore
 from reference.sender.encoding import encode_event
 from reference.sender.errors import NotDeliveredError, UnserializableError
 from reference.sender.http import HttpAttempts
@@ -208,7 +209,7 @@ class EventStreamSender:
                     case AskPosition():
                         happened = await http.send(b"")
                     case OpenWindow():
-                        happened = await http.stream(self._window, answer_began=core.close_window)
+                        happened = await self._send_window(http, now)
                     case CompleteRun(final_seq=final_seq):
                         happened = await self._complete(http, final_seq)
                     case other:
@@ -227,7 +228,16 @@ class EventStreamSender:
             self._tell()
             await http.close()
 
-    async def _window(self, clock: PeerClock) -> AsyncGenerator[bytes, None]:
+    async def _send_window(self, http: HttpAttempts, now: float) -> Answered | AttemptFailed:
+        first = self._core.fill(now)
+        if isinstance(first, bytes) and self._core.window_is_closed and len(first) <= BLOCK_BYTES:
+            # It is full at once: sent whole, it costs less than in chunks.
+            return await http.send(first)
+        return await http.stream(partial(self._window, first), answer_began=self._core.close_window)
+
+    async def _window(self, first: bytes | Wait | None, clock: PeerClock) -> AsyncGenerator[bytes, None]:
+        if isinstance(first, bytes):
+            yield first
         now = asyncio.get_running_loop().time()
         while True:
             self._credit = 0

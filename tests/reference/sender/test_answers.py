@@ -217,3 +217,22 @@ def test_an_attempt_that_breaks_in_an_unforeseen_way_counts_as_failed(
 
     play(scene)
     assert "an attempt broke in an unexpected way" in caplog.text
+
+
+def test_a_window_that_met_no_connection_was_not_sent() -> None:
+    """Another writer's numbers then don't count as delivery of what was in it."""
+
+    async def scene(at: Scene) -> None:
+        sender = at.sender(max_window_events=2)
+        enqueue(sender, 0)
+        await sender.flush()
+        await at.backend.go_down()
+        await asyncio.sleep(0.5)  # until the sender's side knows that its connection is gone
+        enqueue(sender, 1, 2)
+        await asyncio.sleep(0.5)
+        at.backend.set_run("run", last_accepted_seq=9, why="another writer")
+        await at.backend.come_up()
+        await sender.stop()
+        assert at.accepted() == [0, 1, 2]
+
+    play(scene)

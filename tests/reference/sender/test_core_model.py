@@ -230,6 +230,12 @@ class CoreAgainstBackend(RuleBasedStateMachine):
             self.backend.take(self.lines[: data.draw(st.integers(0, len(self.lines)))])
         self.end(AttemptFailed(detail="reset"))
 
+    @precondition(lambda self: self.attempt is not None)
+    @rule()
+    def never_leave(self) -> None:
+        """No connection comes about, which the sender can tell."""
+        self.end(AttemptFailed(detail="refused", was_sent=False))
+
     @precondition(lambda self: isinstance(self.attempt, OpenWindow))
     @rule(data=st.data(), status=st.sampled_from([200, 413, 400]))
     def take_a_prefix(self, data: st.DataObject, status: int) -> None:

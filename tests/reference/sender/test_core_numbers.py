@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reference.sender import DropReason, Health, Outcome
-from reference.sender.messages import OpenWindow
+from reference.sender.messages import AttemptFailed, OpenWindow
 from tests.reference.sender.driving import Driver, payload
 
 FRAME = len('{"seq":,"event":}')
@@ -113,6 +113,16 @@ def test_a_conflict_past_all_that_was_sent_is_another_writers_number() -> None:
     core.answer(409, 60)
     assert core.core.stats().delivered == 0
     assert core.window() == [(61, 0), (62, 1)]
+
+
+def test_what_never_left_is_not_taken_for_delivered() -> None:
+    """Where no connection came about, a number that another writer reached delivers nothing (DLV-7)."""
+    core = Driver().started(events=2)
+    core.window()
+    core.core.handle(AttemptFailed(detail="refused", was_sent=False), core.now)
+    core.wait()
+    core.sync(5)
+    assert core.window() == [(6, 0), (7, 1)]
 
 
 def test_a_sync_that_goes_back_rebases() -> None:
