@@ -282,8 +282,12 @@ def _seconds_asked(value: str | None) -> float | None:
         return None
     if value.isdigit():
         return float(value)
+    try:
+        at = parsedate_to_datetime(value)
+    except ValueError:
+        return None  # neither form, so it asks for nothing
     # A sender reads the clock later than we do, and by real time even where time is virtual.
-    return max(parsedate_to_datetime(value).timestamp() - time.time() - _READING_LATE, 0.0)
+    return max(at.timestamp() - time.time() - _READING_LATE, 0.0)
 
 
 def numbered(count: int, *, first: int = 1, text: str = "") -> Iterable[dict[str, Any]]:

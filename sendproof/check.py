@@ -78,7 +78,7 @@ Exit status: 0 if every rule passed or was skipped, 1 if one failed, 2 if none f
     show_default=True,
     help="must: the MUST rules. should: these and the SHOULD rules. all: and what the sender's capabilities promise.",
 )
-@click.option("--real", is_flag=True, help="Use real sockets and real time (some 20 s), instead of virtual time.")
+@click.option("--real", is_flag=True, help="Use real sockets and real time (some 25 s), instead of virtual time.")
 @click.option("--list", "wants_list", is_flag=True, help="List the rules, and end.")
 @click.option("--explain", "explained", metavar="ID", help="Explain a rule and how it is attacked, and end.")
 @click.option("-v", "--verbose", is_flag=True, help="Show what the sender logs.")

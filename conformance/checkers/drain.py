@@ -224,8 +224,6 @@ def a_lost_completion_settles(evidence: Evidence, found: Findings) -> None:
                     request.end,
                     *sender.returns[:1],
                 )
-            elif evidence.excuse(sender) and later[-1].last_told is None:
-                found.violate("the answer to the completion was lost, and it never settled", completion, request.end)
             elif (report := sender.returns[0].report if sender.returns else None) and report.undelivered:
                 found.violate(
                     "the answer to the completion was lost, and what it confirmed is reported as undelivered",

@@ -37,7 +37,8 @@ def an_idle_sender_delivers_soon(evidence: Evidence, found: Findings) -> None:
         for earlier, call in zip(sender.accepted, sender.accepted[1:], strict=False):
             before = arrived.get(content(earlier.event or {}))
             line = arrived.get(content(call.event or {}))
-            if before is None:
+            keys = [content(each.event or {}) for each in (earlier, call)]
+            if before is None or not all(evidence.is_one_of_a_kind(run.run_id, key) for key in keys):
                 continue
             request = evidence.requests[before.request]
             was_idle = before.time < call.time and (request.ended_at < call.time or settings.window_age > 0)

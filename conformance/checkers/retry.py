@@ -113,7 +113,8 @@ def delays_grow_and_differ(evidence: Evidence, found: Findings) -> None:
 
 def success_resets_the_delay(evidence: Evidence, found: Findings) -> None:
     """RTY-5: after a success, the first delay is short again."""
-    first_delay = 2 * evidence.settings.retry_delay
+    # Some formulas of jitter draw the first delay from up to three times the configured one.
+    first_delay = 3 * evidence.settings.retry_delay
     for run in evidence.runs.values():
         rows = list(_failing_in_a_row(run))
         for row in rows[1:]:
@@ -171,8 +172,10 @@ def the_timeout_covers_every_phase(evidence: Evidence, found: Findings) -> None:
             if not stalls:
                 continue
             found.count()
-            # A backend that doesn't read can't notice that its client has gone; the next request tells it.
-            later = [each.started.time for each in run.requests if each.began > request.began]
+            # A backend that doesn't read can't notice that its client has gone; the next request tells it, after a
+            # delay of its own.
+            wait = 2 * settings.retry_delay
+            later = [each.started.time - wait for each in run.requests if each.began > request.began]
             took = min(request.ended_at, *later, sender.stop_returned) - request.started.time
             if took > limit:
                 found.violate(

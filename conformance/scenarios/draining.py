@@ -105,6 +105,12 @@ async def _completed_by_someone_else(stage: Stage) -> None:
     await sender.stop()
 
 
+async def _redirected_completion(stage: Stage) -> None:
+    location = {"Location": f"{stage.elsewhere.url}/v1/runs/run-1/ingest"}
+    stage.backend.add_fault(on_completion(Status(status=307, headers=location), 1))
+    await _delivered_then_stop(stage)
+
+
 async def _handoff(stage: Stage) -> None:
     sender = await stage.open()
     sender.enqueue(*numbered(9))
@@ -120,6 +126,12 @@ _TROUBLE: dict[str, Fault] = {
     "a-retry-after-of-an-hour": Status(status=429, headers={"Retry-After": "3600"}),
     "answers-that-mean-nothing": Status(status=200, body="ok"),
 }
+_AIMS = (
+    ("", "request", on_all, a_burst_then_stop_in_the_middle),
+    ("-for-windows", "window", on_data, a_burst_then_stop_in_the_middle),
+    ("-for-completions", "completion", on_completion, _delivered_then_stop),
+)
+_NO_COMPLETION: dict[str, str] = {"a-page-of-html": "<html>OK</html>", "an-empty-object": "{}", "nothing": ""}
 _LOST: dict[str, Fault] = {
     "is-lost": ResetPeer(phase="after-accept"),
     "is-cut-off": ResetPeer(phase="in-answer"),
@@ -172,13 +184,14 @@ SCENARIOS = (
     ),
     *(
         Scenario(
-            name=f"stopped-with-{name}",
+            name=f"stopped-with-{name}{where}",
             rules=("DRN-3", "DRN-4", "DRN-5"),
-            story="It goes on for longer than the deadline.",
-            script=a_burst_then_stop_in_the_middle,
+            story=f"Every {what} meets it, for longer than the deadline.",
+            script=script,
             settings=_DEADLINE,
-            faults=(on_all(fault),),
+            faults=(aim(fault),),
         )
+        for where, what, aim, script in _AIMS
         for name, fault in _TROUBLE.items()
     ),
     Scenario(
@@ -218,6 +231,35 @@ SCENARIOS = (
         )
         for name, fault in _LOST.items()
     ),
+    *(
+        Scenario(
+            name=f"a-completion-answered-with-{name}",
+            rules=("DRN-1", "DRN-4", "DLV-6"),
+            story="A proxy answers the completion with a 200 of its own, and the backend never saw it.",
+            script=_delivered_then_stop,
+            faults=(on_completion(Status(status=200, body=body), 1),),
+        )
+        for name, body in _NO_COMPLETION.items()
+    ),
+    Scenario(
+        name="a-completion-that-fails-five-times",
+        rules=("DRN-1", "DRN-4", "RTY-1"),
+        story="The completion is answered 429, 408, 500, reset and 503 before it is taken.",
+        script=_delivered_then_stop,
+        faults=(
+            on_completion(Status(status=429), 1),
+            on_completion(Status(status=408), 2),
+            on_completion(Status(status=500), 3),
+            on_completion(ResetPeer(phase="before-accept"), 4),
+            on_completion(Status(status=503), 5),
+        ),
+    ),
+    Scenario(
+        name="a-completion-that-is-redirected",
+        rules=("WIRE-5", "DRN-1"),
+        story="A proxy redirects the completion to another origin.",
+        script=_redirected_completion,
+    ),
     Scenario(
         name="a-completion-behind-another-writer",
         rules=("DRN-10", "DRN-1"),
@@ -248,5 +290,18 @@ SCENARIOS = (
         story="The sender is stopped with complete=False.",
         script=_handoff,
         capability="handoff",
+    ),
+    Scenario(
+        name="a-handoff-while-answers-are-lost",
+        rules=("DRN-12", "DLV-1", "DLV-2"),
+        story="The sender is stopped with complete=False, and its windows meet a reset, a 503 and a lost answer.",
+        script=_handoff,
+        capability="handoff",
+        settings={"max_window_events": 3},
+        faults=(
+            on_data(ResetPeer(phase="before-accept"), 1),
+            on_data(Status(status=503), 2),
+            on_data(ResetPeer(phase="after-accept"), 4),
+        ),
     ),
 )

@@ -15,6 +15,16 @@ if TYPE_CHECKING:
     from fake_backend.faults import Phase
 
 
+async def _a_trickle_into_an_open_window(stage: Stage) -> None:
+    sender = await stage.open()
+    for number in range(1, 25):
+        sender.enqueue(*numbered(1, first=number))
+        await stage.pause(0.25)
+    await sender.delivered()
+    await stage.pause(0.2)
+    await sender.stop()
+
+
 async def _down_at_the_start(stage: Stage) -> None:
     await stage.go_down()
     sender = await stage.open()
@@ -155,6 +165,35 @@ SCENARIOS = (
             on_data(ResetPeer(phase="after-accept"), 3),
             on_data(Status(status=504, phase="after-accept"), 5),
         ),
+    ),
+    Scenario(
+        name="nobody-says-what-became-of-it",
+        rules=("SEQ-3", "DLV-1", "DLV-2", "DLV-3"),
+        story="The answer to the first window is lost, and the questions after it are answered 503.",
+        script=two_bursts,
+        faults=(
+            on_data(ResetPeer(phase="after-accept"), 1),
+            FaultRule(fault=Status(status=503), of="sync", requests=(2, 3)),
+        ),
+    ),
+    *(
+        Scenario(
+            name=f"a-stream-that-is-reset-{name}",
+            rules=("DLV-1", "DLV-2", "DLV-3"),
+            story=f"An open window is reset {name.replace('-', ' ')}, and events keep coming.",
+            script=_a_trickle_into_an_open_window,
+            settings={"window_age": 3.0},
+            faults=(on_data(ResetPeer(phase=phase, lines=lines), 1, 3),),
+        )
+        for name, (phase, lines) in _RESETS.items()
+    ),
+    Scenario(
+        name="a-stream-that-ends-in-a-504",
+        rules=("RTY-1", "DLV-1", "DLV-2", "DLV-3"),
+        story="Open windows are taken, and a proxy answers 504.",
+        script=_a_trickle_into_an_open_window,
+        settings={"window_age": 1.0},
+        faults=(on_data(Status(status=504, phase="after-accept"), 1, 3),),
     ),
     Scenario(
         name="a-window-that-is-taken-late",

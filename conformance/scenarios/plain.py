@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from conformance.scenario import Scenario, numbered
 from conformance.scenarios.scripts import on_data, two_bursts
-from fake_backend.faults import FaultRule, Latency, ResetPeer
+from fake_backend.faults import FaultRule, Latency, ResetPeer, Status
 
 if TYPE_CHECKING:
     from conformance.scenario import Stage
@@ -131,6 +131,25 @@ SCENARIOS = (
         script=_restarted,
         stands_at=42,
         faults=(FaultRule(fault=Latency(seconds=0.5, phase="after-accept"), requests=(1,)),),
+    ),
+    Scenario(
+        name="a-run-that-stands-at-42-and-does-not-say-so",
+        rules=("SEQ-1", "DLV-1", "DLV-2"),
+        story="A restarted sender, and its first three questions are answered 503.",
+        script=_restarted,
+        stands_at=42,
+        faults=(FaultRule(fault=Status(status=503), of="sync", requests=(1, 2, 3)),),
+    ),
+    *(
+        Scenario(
+            name=f"a-sync-answered-with-{name}",
+            rules=("DLV-1", "DLV-2", "DRN-1"),
+            story="A proxy answers the first question with a 200 of its own.",
+            script=_restarted,
+            stands_at=42,
+            faults=(FaultRule(fault=Status(status=200, body=body), of="sync", requests=(1,)),),
+        )
+        for name, body in {"a-page-of-html": "<html>OK</html>", "an-empty-object": "{}", "a-list": "[]"}.items()
     ),
     Scenario(
         name="two-runs-in-one-process",

@@ -1,0 +1,65 @@
+"""The stage: what it does with what a backend says, and with senders that don't stop asking."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest
+
+from conformance.scenario import Scenario, Stage, numbered
+from conformance.worlds import SimulatedWorld
+from fake_backend import FaultRule, Status
+from fake_backend.records import RequestStarted
+
+if TYPE_CHECKING:
+    from conformance.settings import Settings
+
+
+class AsksForEver:
+    """Asks for the position again and again, without a pause."""
+
+    capabilities: frozenset[str] = frozenset()
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.task = asyncio.create_task(self.ask())
+
+    async def ask(self) -> None:
+        async with aiohttp.ClientSession() as session:
+            while True:
+                async with session.post(self.settings.url, data=b""):
+                    pass
+
+    def enqueue(self, _event: Any) -> str:
+        return "accepted"
+
+    async def stop(self, *, complete: bool = True) -> None:
+        await asyncio.sleep(3600 if complete else 0)
+
+
+async def one_event(stage: Stage) -> None:
+    """One event, and stop."""
+    sender = await stage.open()
+    sender.enqueue(*numbered(1))
+    await stage.pause(60)
+    await sender.stop()
+
+
+def test_a_flood_of_requests_ends_the_scenario() -> None:
+    """What has come until then is judged; a sender that never stops asking doesn't keep the suite."""
+    scenario = Scenario(name="a-flood", rules=(), story="", script=one_event)
+    history = SimulatedWorld().perform(scenario, AsksForEver)
+    requests = [record for record in history.records if isinstance(record, RequestStarted)]
+    assert 2_000 < len(requests) < 2_100
+
+
+@pytest.mark.parametrize("value", ["", "soon", "-1", "1.5"])
+def test_a_retry_after_that_makes_no_sense_asks_for_nothing(value: str) -> None:
+    """It is answered as it is, and the scenario goes on."""
+    fault = FaultRule(fault=Status(status=503, headers={"Retry-After": value}), requests=(1,))
+    scenario = Scenario(name="nonsense", rules=(), story="", script=one_event, faults=(fault,))
+    history = SimulatedWorld().perform(scenario, AsksForEver)
+    assert not [record for record in history.records if type(record).__name__ == "RetryAfterAsked"]
+    assert any(isinstance(record, RequestStarted) and record.request == 2 for record in history.records)
