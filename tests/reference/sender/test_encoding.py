@@ -8,6 +8,7 @@ import enum
 import functools
 import json
 import math
+import tracemalloc
 import uuid
 from typing import Any
 
@@ -277,3 +278,14 @@ def test_a_refusal_is_a_sender_error_with_its_cause() -> None:
         encode_event({"a": {1}})
     assert isinstance(caught.value, ValueError)
     assert isinstance(caught.value.__cause__, TypeError)
+
+
+def test_what_is_kept_takes_little_more_than_its_bytes() -> None:
+    """Orjson hands out its whole buffer, of some kilobytes; held as it is, a small event would take all of that."""
+    tracemalloc.start()
+    try:
+        kept = [encode_event({"n": number}) for number in range(1_000)]
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held / len(kept) < 200
