@@ -23,20 +23,19 @@ from reference.sender.messages import (
     CompleteRun,
     DrainReport,
     DropReason,
-    EventDropped,
     Finish,
     Health,
-    HealthChanged,
     OpenWindow,
     SenderStats,
     Wait,
 )
+from reference.sender.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reference.sender.config import SenderConfig
-    from reference.sender.messages import Attempt, Command, Notice
+    from reference.sender.messages import Attempt, Command
 
 BLOCK_BYTES = 256 * 1024
 """How much `fill` gives at once: enough to be cheap, little enough that what is exposed was nearly sent."""
@@ -50,7 +49,7 @@ _CONFLICT = 409
 class SenderCore:
     """The state of one sender, for one run.
 
-    It holds the whole configuration, but reads only limits, times and the form of completion.
+    Of the configuration it reads limits and times alone. `draw` gives numbers drawn evenly from [0, 1).
     """
 
     def __init__(self, config: SenderConfig, *, draw: Callable[[], float]) -> None:
@@ -92,13 +91,9 @@ class SenderCore:
         self._finished = False
         self._why: str | None = None
 
-        # What is reported.
-        self._dropped_later = 0
-        self._dropped: dict[DropReason, int] = {}
-        self._requests = 0
-        self._failed_requests = 0
-        self._health = Health.HEALTHY
-        self._notices: list[Notice] = []
+        self._tally = Tally()
+        self.count_refusal = self._tally.count_refusal
+        self.take_notices = self._tally.take_notices
 
     # What the caller does.
 
@@ -110,10 +105,6 @@ class SenderCore:
     def has_room_for(self, size: int) -> bool:
         """Whether an event of so many serialised bytes would not be refused as `FULL` now."""
         return self._buffer.has_room_for(size)
-
-    def count_refusal(self, reason: DropReason) -> None:
-        """Count an event that `enqueue` refused, or that never got as far (DLV-1)."""
-        self._dropped[reason] = self._dropped.get(reason, 0) + 1
 
     def flush(self) -> int:
         """Hurry until all that is buffered now is settled; gives the value of `settled` to wait for."""
@@ -199,22 +190,17 @@ class SenderCore:
         """Whether nothing more will be sent; the report says why."""
         return self._finished
 
-    def take_notices(self) -> list[Notice]:
-        """What has happened since the last call that the caller wants to hear of."""
-        notices, self._notices = self._notices, []
-        return notices
-
     def stats(self) -> SenderStats:
         """The counters now."""
         return SenderStats(
-            enqueued=self._buffer.accepted + sum(self._dropped.values()) - self._dropped_later,
+            enqueued=self._buffer.accepted + sum(self._tally.dropped.values()) - self._tally.dropped_after_all,
             delivered=self._buffer.delivered,
             undelivered=len(self._buffer),
-            dropped=dict(self._dropped),
-            requests=self._requests,
-            failed_requests=self._failed_requests,
+            dropped=dict(self._tally.dropped),
+            requests=self._tally.requests,
+            failed_requests=self._tally.failed_requests,
             last_accepted_seq=self._buffer.acked if self._position_known else None,
-            health=self._health,
+            health=self._tally.health,
         )
 
     def report(self) -> DrainReport:
@@ -223,7 +209,7 @@ class SenderCore:
             delivered=self._buffer.delivered,
             undelivered=len(self._buffer),
             unconfirmed=self._buffer.exposed,
-            dropped=dict(self._dropped),
+            dropped=dict(self._tally.dropped),
             completed=self._completed,
             why=self._why,
         )
@@ -325,7 +311,7 @@ class SenderCore:
     def _reject_head(self, refusal: str) -> None:
         # None of those behind it was taken: a backend reads no further than the line that it refuses.
         self._refusals_of_head = 0
-        self._drop(DropReason.REJECTED, refusal, self._buffer.remove_head())
+        self._tally.drop(DropReason.REJECTED, refusal, self._buffer.remove_head())
 
     def _on_progress(self) -> None:
         self._failures = 0
@@ -334,21 +320,21 @@ class SenderCore:
         self._refusal = None
         self._window_cap = min(self._window_cap * 2, self._config.max_window_events)
         self._last_trouble = ""
-        self._change_health(Health.HEALTHY, "delivering")
+        self._tally.change_health(Health.HEALTHY, "delivering")
 
     def _on_failure(self, detail: str, now: float, retry_after: float | None = None) -> None:
         self._in_doubt = True
-        self._failed_requests += 1
+        self._tally.failed_requests += 1
         self._last_trouble = detail
         ceiling = min(self._config.max_retry_delay, self._config.retry_delay * 2.0 ** min(self._failures, 64))
         self._failures += 1
         self._not_before = now + max(ceiling * self._draw(), retry_after or 0.0)
-        self._change_health(Health.RETRYING, detail)
+        self._tally.change_health(Health.RETRYING, detail)
 
     def _fail_for_good(self, detail: str) -> None:
-        self._failed_requests += 1
+        self._tally.failed_requests += 1
         self._finish(detail)
-        self._change_health(Health.FAILED, detail)
+        self._tally.change_health(Health.FAILED, detail)
 
     def _finish(self, why: str | None) -> None:
         self._finished = True
@@ -366,13 +352,13 @@ class SenderCore:
     def _drop_outgrown(self) -> None:
         for payload in self._buffer.remove_outgrown():
             self._refusals_of_head = 0  # it may have been the head that they were of
-            self._drop(DropReason.OVERSIZED, "its line outgrew max_event_bytes under a longer number", payload)
+            self._tally.drop(DropReason.OVERSIZED, "its line outgrew max_event_bytes under a longer number", payload)
 
     # Windows.
 
     def _begin(self, attempt: Attempt) -> Attempt:
         self._attempt = attempt
-        self._requests += 1
+        self._tally.requests += 1
         return attempt
 
     def _begin_window(self, now: float) -> Attempt:
@@ -402,18 +388,6 @@ class SenderCore:
     @property
     def _never_buffered(self) -> int:
         return self._config.max_buffered_events + 1
-
-    # Reports.
-
-    def _drop(self, reason: DropReason, detail: str, payload: bytes) -> None:
-        self.count_refusal(reason)
-        self._dropped_later += 1
-        self._notices.append(EventDropped(reason=reason, detail=detail, event=payload))
-
-    def _change_health(self, health: Health, detail: str) -> None:
-        if health is not self._health:
-            self._health = health
-            self._notices.append(HealthChanged(health=health, detail=detail))
 
 
 def _in_words(answer: Answered) -> str:
