@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _BURST = 1_000
 _BURSTS_PER_ROUND = 100
-_NOWHERE = SenderConfig(url="http://127.0.0.1:9/runs/1", token="benchmark", max_buffered_events=_BURST)  # noqa: S106
+_NOWHERE = SenderConfig(url="http://127.0.0.1:9/runs/1", token="benchmark", max_buffered_events=_BURST)
 
 
 def enqueue(rounds: int) -> Figure:

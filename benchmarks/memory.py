@@ -19,7 +19,7 @@ _EVENTS = 20_000
 
 def memory(_rounds: int) -> Figure:
     """Measure a sender with a full buffer. It runs in no event loop, so it holds all that it is given."""
-    sender = EventStreamSender(SenderConfig(url="http://127.0.0.1:9/runs/1", token="benchmark"))  # noqa: S106
+    sender = EventStreamSender(SenderConfig(url="http://127.0.0.1:9/runs/1", token="benchmark"))
     gc.collect()
     tracemalloc.start()
     before, _ = tracemalloc.get_traced_memory()

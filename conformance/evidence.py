@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 Kind: TypeAlias = Literal["data", "completion", "sync", "unknown"]
 
 FINAL_STATUSES = frozenset({401, 403, 404, 410})
+_SUCCESS = range(200, 300)
+_CONFLICT = 409
 MOST_AROUND_AN_EVENT = 100
 """Bytes that a sender may write around an event on its line, and between its parts, at the most."""
 _TIMES_THAT_PROVE_POISON = 2
@@ -97,7 +99,7 @@ class Request:
     @property
     def succeeded(self) -> bool:
         """Whether the sender was told, beyond doubt, that it succeeded."""
-        return self.answer is not None and 200 <= self.answer.status < 300 and self.last_told is not None  # noqa: PLR2004
+        return self.answer is not None and self.answer.status in _SUCCESS and self.last_told is not None
 
     @cached_property
     def first_seq(self) -> int | None:
@@ -208,7 +210,7 @@ class Run:
             if request.answer is None:
                 continue
             first = request.first_seq
-            closed = request.answer.status == 409 and first is not None and request.last_told == first - 1  # noqa: PLR2004
+            closed = request.answer.status == _CONFLICT and first is not None and request.last_told == first - 1
             if closed or request.answer.status in FINAL_STATUSES:
                 found.append(request)
         return found

@@ -140,7 +140,7 @@ def a_burst_is_batched(evidence: Evidence, found: Findings) -> None:
             bursts.setdefault(call.burst, []).append(call)
         for calls in bursts.values():
             size = sum(compact_size(call.event or {}) + MOST_AROUND_AN_EVENT for call in calls)
-            if len(calls) < 2 or size > settings.max_window_bytes:  # noqa: PLR2004
+            if len(calls) <= 1 or size > settings.max_window_bytes:
                 continue
             keys = {content(call.event or {}) for call in calls}
             carrying = [

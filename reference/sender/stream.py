@@ -215,6 +215,7 @@ class EventStreamSender:
                     case other:
                         assert_never(other)
                 now = loop.time()
+                self._credit = 0
                 core.handle(happened, now)
                 self._tell()
         except asyncio.CancelledError:
@@ -225,6 +226,7 @@ class EventStreamSender:
             _log.exception("the sending task broke")
             core.give_up("the sending task broke; see the log")
         finally:
+            self._credit = 0
             self._tell()
             await http.close()
 

@@ -10,7 +10,7 @@ import pytest
 
 from conformance.simulation import Side
 from fake_backend import CompletionReceived, FaultRule, RequestStarted, ResetPeer, Stall, Status
-from reference.sender import CompletionForm, ConfigError, DropReason, Outcome
+from reference.sender import CompletionForm, ConfigError, DropReason, HealthChanged, Notice, Outcome
 from tests.reference.sender.scene import Scene, enqueue, play
 
 if TYPE_CHECKING:
@@ -376,5 +376,43 @@ def test_a_sending_task_that_is_cancelled_from_outside_is_reported() -> None:
         assert not report.completed
         assert report.why == "the sending task was cancelled"
         assert sender.enqueue({"n": 2}) is Outcome.CLOSED
+
+    play(scene)
+
+
+def test_no_event_is_taken_on_credit_once_the_run_is_closed() -> None:
+    """Not even by a caller who enqueues while being told so."""
+
+    async def scene(at: Scene) -> None:
+        outcomes: list[Outcome] = []
+
+        def on_notice(notice: Notice) -> None:
+            if isinstance(notice, HealthChanged):
+                outcomes.append(sender.enqueue({"n": 9}))
+
+        sender = at.sender(on_notice=on_notice)
+        enqueue(sender, 0)
+        await asyncio.sleep(0.001)
+        enqueue(sender, 1, 2)
+        await asyncio.sleep(1)
+        assert outcomes == [Outcome.CLOSED]
+        assert sender.stats().undelivered == 3
+
+    play(scene, faults=[FaultRule(fault=Status(status=401))])
+
+
+def test_no_event_is_taken_on_credit_once_the_sending_task_is_cancelled() -> None:
+    """It would never be sent."""
+
+    async def scene(at: Scene) -> None:
+        sender = at.sender()
+        enqueue(sender, 0)
+        await asyncio.sleep(0.001)
+        enqueue(sender, 1, 2)
+        for task in asyncio.all_tasks():
+            if task.get_name() == "sendproof-sender":
+                task.cancel()
+        await asyncio.sleep(1)
+        assert sender.enqueue({"n": 3}) is Outcome.CLOSED
 
     play(scene)
