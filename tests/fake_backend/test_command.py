@@ -226,7 +226,7 @@ def test_help_teaches_a_file_of_faults_that_works() -> None:
 async def test_the_ledger_keeps_totals_and_forgets_requests() -> None:
     """Whatever happens to requests, nothing of them remains but the sums; late lines still count."""
     said: list[str] = []
-    ledger = Ledger(said.append, started=0.0)
+    ledger = Ledger(said.append, started=asyncio.get_running_loop().time())
     async with FakeBackend(on_record=ledger.note) as running_backend, client_of(running_backend) as client:
         await client.post(event_lines(1, 3))
         await client.post()
