@@ -4,6 +4,7 @@
 for ever, spin for ever, or that reaches for the real world, ends with an error that says so.
 """
 
+from conformance.simulation.conditions import LinkConditions
 from conformance.simulation.errors import (
     DeadlockError,
     LivelockError,
@@ -11,11 +12,13 @@ from conformance.simulation.errors import (
     SimulationError,
     TimeLimitError,
 )
-from conformance.simulation.link import Link, LinkConditions, Side
+from conformance.simulation.link import Link, Side
 from conformance.simulation.network import Network
 from conformance.simulation.run import Simulation, simulate
+from conformance.simulation.surroundings import EPOCH
 
 __all__ = [
+    "EPOCH",
     "DeadlockError",
     "Link",
     "LinkConditions",

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from conformance.simulation.link import Channel, Link, Side
+from conformance.simulation.channel import Channel
+from conformance.simulation.link import Link, Side
+from conformance.simulation.sockets import socket_address
 from conformance.simulation.transport import SimulatedTransport, reset_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from conformance.simulation.server import SimulatedServer
-
-
-def socket_address(host: str, port: int) -> tuple[Any, ...]:
-    """Make the address a socket would tell: of four parts in version 6 of IP."""
-    return (host, port, 0, 0) if ":" in host else (host, port)
 
 
 class Connection:
@@ -77,6 +74,17 @@ class Connection:
         if Side.CLIENT in seen_by:
             to_client.discard()
             self.client.receive_reset()
+
+    def half_close(self, seen_by: Side) -> bool:
+        """End the streams toward the ends in `seen_by`; tell whether the connection has both ends to do so."""
+        if self._server_program is None:
+            return False
+        to_server, to_client = self.channels
+        if Side.SERVER in seen_by:
+            to_server.send_end(self.server.receive_eof)
+        if Side.CLIENT in seen_by:
+            to_client.send_end(self.client.receive_eof)
+        return True
 
     def abandon(self) -> None:
         """Take both ends away, without either sending a word."""

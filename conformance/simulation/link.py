@@ -7,17 +7,15 @@ is put into a channel comes out at the other end after the latency, in order, wh
 from __future__ import annotations
 
 import enum
-import math
-from collections import deque
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from conformance.simulation.clock import on_a_tick
+from conformance.simulation.pipe import Pipe
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from random import Random
 
+    from conformance.simulation.conditions import LinkConditions
     from conformance.simulation.connection import Connection
 
 
@@ -29,87 +27,75 @@ class Side(enum.Flag):
     BOTH = CLIENT | SERVER
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinkConditions:
-    """What a link does to everything that passes it.
-
-    Attributes:
-        latency: seconds from one end to the other, each way. A connection takes two of them to make.
-    """
-
-    latency: float = 0.005
-
-    def __post_init__(self) -> None:
-        if not (math.isfinite(self.latency) and self.latency >= 0):
-            raise ValueError(f"latency must be a finite number of seconds from 0 on, not {self.latency!r}")
-
-
-class Channel:
-    """One way of one connection: carries calls to the end it leads to, in order, one latency late.
-
-    A call is what arrives: bytes, the end of the stream, a reset, or a part of the handshake.
-    """
-
-    __slots__ = ("_in_transit", "_link", "_loop", "_toward")
-
-    def __init__(self, link: Link, toward: Side) -> None:
-        self._link = link
-        self._loop = link.loop
-        self._toward = toward
-        self._in_transit: deque[tuple[float, Callable[..., None], tuple[Any, ...]]] = deque()
-
-    def send(self, deliver: Callable[..., None], *args: Any) -> None:
-        """Call `deliver(*args)` at the other end, one latency from now and after all that was sent before."""
-        arrival = on_a_tick(self._loop.time() + self._link.conditions.latency)
-        self._in_transit.append((arrival, deliver, args))
-        self._loop.call_at(arrival, self.flush)
-
-    def flush(self) -> None:
-        """Deliver what has arrived by now, unless the link is stalled; what is faster waits for what is before it."""
-        while self._in_transit and self._in_transit[0][0] <= self._loop.time() and not self._link.stalls(self._toward):
-            _, deliver, args = self._in_transit.popleft()
-            deliver(*args)
-
-    def discard(self) -> None:
-        """Lose all that is on its way."""
-        self._in_transit.clear()
-
-
 class Link:
     """The way to one address, with what can go wrong on it. `Network.link` gives it.
 
-    `conditions` may be set at any time, and hold for what is sent from then on; what is on its way isn't overtaken.
+    `conditions` may be set at any time. Latency and jitter then hold for what is sent from then on, and nothing
+    overtakes what is on its way; bandwidth and slice hold at once. `dice` are what jitter is drawn from.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, address: tuple[str, int], conditions: LinkConditions) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, address: tuple[str, int], conditions: LinkConditions, dice: Random
+    ) -> None:
         self.loop = loop
         self.address = address
-        self.conditions = conditions
         self.refuses = False
         """Whether nobody seems to listen: see `refuse`."""
         self.connections: dict[Connection, None] = {}
         """Those that at least one end holds open or is making, oldest first."""
-        self._stalled = Side(0)
+        self._conditions = conditions
+        self._dice = dice
+        self._pipes = {side: Pipe(loop, conditions.bandwidth) for side in (Side.CLIENT, Side.SERVER)}
+
+    @property
+    def conditions(self) -> LinkConditions:
+        """What the link does to everything that passes it."""
+        return self._conditions
+
+    @conditions.setter
+    def conditions(self, conditions: LinkConditions) -> None:
+        self._conditions = conditions
+        for pipe in self._pipes.values():
+            pipe.set_bandwidth(conditions.bandwidth)
+
+    # What its channels ask.
+
+    def pipe(self, toward: Side) -> Pipe:
+        """Return what limits the bandwidth to the side `toward`."""
+        return self._pipes[toward]
+
+    def delay(self) -> float:
+        """Draw the seconds from one end to the other, for something that leaves now."""
+        conditions = self._conditions
+        if conditions.jitter:
+            return conditions.latency + conditions.jitter * self._dice.random()
+        return conditions.latency
+
+    # What a test does to it.
+
+    @property
+    def stalled(self) -> Side:
+        """The sides at which nothing arrives: see `stall`."""
+        stalled = Side(0)
+        for side, pipe in self._pipes.items():
+            stalled |= side if pipe.is_stalled else Side(0)
+        return stalled
 
     @property
     def is_stalled(self) -> bool:
         """Whether nothing arrives at one side at least."""
-        return bool(self._stalled)
-
-    def stalls(self, toward: Side) -> bool:
-        """Tell whether nothing arrives at the side `toward`."""
-        return toward in self._stalled
+        return bool(self.stalled)
 
     def stall(self, *, toward: Side = Side.BOTH) -> None:
         """Let nothing arrive at the side `toward` and nothing close, until `release`.
 
         What is on its way is kept, and so is what is sent meanwhile; new connections are neither made nor refused.
         """
-        self._stalled |= toward
+        self._stall(toward, stalls=True)
 
     def release(self, *, toward: Side = Side.BOTH) -> None:
         """End a stall: what should have arrived by now arrives now, in order, and older connections come first."""
-        self._stalled &= ~toward
+        self._stall(toward, stalls=False)
         for connection in self.connections:
             for channel in connection.channels:
                 self.loop.call_soon(channel.flush)
@@ -126,6 +112,16 @@ class Link:
             connection.reset(seen_by)
         return len(connections)
 
+    def half_close(self, *, seen_by: Side) -> int:
+        """End the streams toward the ends in `seen_by`, as if the other ends had; return of how many connections.
+
+        What is on its way arrives, and then the end of the stream, where the program sees what it would of a peer that
+        called `write_eof`. The other direction goes on. The program at the other end doesn't know: what it still writes
+        is lost without a word, and it is held up as by a peer that doesn't read. A connection that the server hasn't
+        got yet isn't touched.
+        """
+        return sum(connection.half_close(seen_by) for connection in tuple(self.connections))
+
     def refuse(self) -> None:
         """Answer new connections with `ConnectionRefusedError`, as if nobody listened; open ones aren't touched."""
         self.refuses = True
@@ -133,3 +129,26 @@ class Link:
     def accept(self) -> None:
         """End `refuse`."""
         self.refuses = False
+
+    def go_down(self, *, unreachable: bool = False) -> int:
+        """Take away what is at the other end, until `come_up`; return how many connections this has reset.
+
+        A server that died: connections are reset, seen by both sides, and new ones refused. A host that is
+        `unreachable`: nobody says so. Nothing arrives, nothing closes, an attempt to connect gets no answer, and only
+        timeouts end the wait; no connection is reset, and afterwards all goes on, as with `stall`.
+        """
+        if unreachable:
+            self.stall()
+            return 0
+        self.refuse()
+        return self.reset()
+
+    def come_up(self) -> None:
+        """End `go_down` of either kind, and with it `refuse` and `stall`."""
+        self.accept()
+        self.release()
+
+    def _stall(self, toward: Side, *, stalls: bool) -> None:
+        for side, pipe in self._pipes.items():
+            if side in toward:
+                pipe.is_stalled = stalls

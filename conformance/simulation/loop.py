@@ -7,15 +7,17 @@ import itertools
 import socket
 import sys
 import threading
+from random import Random
 from typing import TYPE_CHECKING, Any, TypeVarTuple
 
-from conformance.simulation import tasks
+from conformance.simulation import picture
 from conformance.simulation.clock import HALF_A_TICK, Instant, VirtualClock, on_a_tick
-from conformance.simulation.connection import socket_address
 from conformance.simulation.errors import NotSimulatedError
 from conformance.simulation.network import EVERYWHERE, Network
 from conformance.simulation.real_world import RealWorldLoop
 from conformance.simulation.selector import VirtualSelector
+from conformance.simulation.sockets import socket_address
+from conformance.simulation.tasks import TaskFactory
 from conformance.simulation.transport import reset_error
 
 if sys.version_info >= (3, 12):
@@ -24,41 +26,50 @@ else:
     from typing_extensions import override
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from contextvars import Context
 
-    from conformance.simulation.link import LinkConditions
+    from conformance.simulation.conditions import LinkConditions
     from conformance.simulation.server import SimulatedServer
     from conformance.simulation.transport import SimulatedTransport
 
 Ts = TypeVarTuple("Ts")
 
 
+def _shuffled_orders(seed: int | str) -> Iterator[int]:
+    dice = Random(f"order of timers by {seed}")  # noqa: S311 - that it repeats is the point
+    while True:
+        yield dice.getrandbits(64)
+
+
 class SimulatedLoop(RealWorldLoop):
     """Runs an asyncio program in virtual time, on a network in memory.
 
     Time moves when nothing is ready, and then to the next timer; timers of one instant run in the order in which they
-    were set. So the order of all that happens follows from the program alone. What a program brings in from elsewhere
-    (`time.time`, an unseeded `random`, the order of a set of objects that aren't tasks) is its own.
+    were set, or in one that `seed` decides if they are to be shuffled. So the order of all that happens follows from
+    the program and the seed alone. What a program brings in from elsewhere (an unseeded `random`, the order of a set of
+    objects that aren't tasks) is its own.
     """
 
-    def __init__(self, conditions: LinkConditions, *, max_time: float, max_iterations: int) -> None:
+    def __init__(
+        self, conditions: LinkConditions, *, seed: int | str, shuffle: bool, max_time: float, max_iterations: int
+    ) -> None:
         self._clock = VirtualClock()
-        self._orders = itertools.count()
+        self._orders = _shuffled_orders(seed) if shuffle else itertools.count()
         self._thread = threading.get_ident()
         self._connected: dict[int, SimulatedTransport] = {}
-        self.network = Network(self, conditions, self.not_simulated)
+        self.network = Network(self, conditions, self.not_simulated, seed)
         self.selector = VirtualSelector(
             self._clock, max_time=max_time, max_iterations=max_iterations, describe=self.describe
         )
         super().__init__(self.selector)
         # asyncio runs a timer early by up to the resolution of the real clock; here that would be a tick.
         self._clock_resolution = HALF_A_TICK
-        self.set_task_factory(tasks.TaskFactory())
+        self.set_task_factory(TaskFactory())
 
     def describe(self) -> str:
-        """Tell what each task is at, and which links stall."""
-        return tasks.describe(self) + self.network.describe_stalls()
+        """Tell what each task waits for, what is held up on the network, and which links stall."""
+        return "\n".join(filter(None, [picture.draw(self), *self.network.describe_troubles()]))
 
     @override
     def not_simulated(self, what: str) -> NotSimulatedError:
@@ -70,7 +81,7 @@ class SimulatedLoop(RealWorldLoop):
 
     @override
     def time(self) -> float:
-        return self._clock.time()
+        return self._clock.now
 
     @override
     def call_at(

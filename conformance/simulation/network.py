@@ -5,16 +5,19 @@ from __future__ import annotations
 import errno
 import ipaddress
 import itertools
+from random import Random
 from typing import TYPE_CHECKING
 
 from conformance.simulation.connection import Connection
-from conformance.simulation.link import Link, LinkConditions, Side
+from conformance.simulation.link import Link, Side
 from conformance.simulation.server import SimulatedServer
+from conformance.simulation.sockets import address
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
+    from conformance.simulation.conditions import LinkConditions
     from conformance.simulation.errors import NotSimulatedError
     from conformance.simulation.transport import SimulatedTransport
 
@@ -23,6 +26,8 @@ EVERYWHERE = "0.0.0.0"  # noqa: S104 - no interface of this machine is bound
 
 _FIRST_PORT = 49_152
 """Ports from here on are given out, to servers on port 0 and to clients: IANA's dynamic ones."""
+
+_SIDES = {Side.CLIENT: "its clients", Side.SERVER: "the server", Side.BOTH: "both sides"}
 
 
 class Network:
@@ -37,12 +42,14 @@ class Network:
         loop: asyncio.AbstractEventLoop,
         conditions: LinkConditions,
         not_simulated: Callable[[str], NotSimulatedError],
+        seed: int | str,
     ) -> None:
         self.loop = loop
         self.listeners: dict[tuple[str, int], SimulatedServer] = {}
         """Who listens where; servers put themselves in."""
         self._conditions = conditions
         self._not_simulated = not_simulated
+        self._seed = seed
         self._hosts: dict[str, str] = {"localhost": "127.0.0.1"}
         self._links: dict[tuple[str, int], Link] = {}
         self._ports = itertools.cycle(range(_FIRST_PORT, 1 << 16))
@@ -111,13 +118,23 @@ class Network:
             for connection in tuple(link.connections):
                 connection.abandon()
 
-    def describe_stalls(self) -> str:
-        """Tell which links stall: a line each, oldest first."""
-        return "".join(f"\n  the link to {link.address} is stalled" for link in self.links if link.is_stalled)
+    def describe_troubles(self) -> Iterator[str]:
+        """Tell which ends can't send, and which links stall or refuse: a line each, by link, oldest first."""
+        for link in self.links:
+            for connection in link.connections:
+                for end in (connection.client, connection.server):
+                    if end.get_write_buffer_size():
+                        yield f"  {end.describe_backlog()}"
+            if link.is_stalled:
+                yield f"  the link to {address(*link.address)} is stalled toward {_SIDES[link.stalled]}"
+            if link.refuses:
+                yield f"  the link to {address(*link.address)} refuses connections"
 
     def _link(self, address: tuple[str, int]) -> Link:
         if address not in self._links:
-            self._links[address] = Link(self.loop, address, self._conditions)
+            # Dice of its own, so that what passes one link changes nothing on another.
+            dice = Random(f"jitter of {address} by {self._seed}")  # noqa: S311 - that it repeats is the point
+            self._links[address] = Link(self.loop, address, self._conditions, dice)
         return self._links[address]
 
     def _listener(self, address: tuple[str, int]) -> SimulatedServer | None:

@@ -6,9 +6,10 @@ import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from conformance.simulation.clock import LONGEST_TIME
-from conformance.simulation.errors import SimulationError
-from conformance.simulation.link import LinkConditions
+from conformance.simulation.conditions import LinkConditions
+from conformance.simulation.errors import DeadlockError, SimulationError
 from conformance.simulation.loop import SimulatedLoop
+from conformance.simulation.surroundings import simulated_surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -40,13 +41,19 @@ def simulate(
     main: Callable[[Simulation], Coroutine[Any, Any, T]],
     *,
     conditions: LinkConditions = _NEARBY,
+    seed: int | str = 0,
+    shuffle: bool = False,
     max_time: float = 86_400.0,
     max_iterations: int = 100_000,
 ) -> T:
     """Run `main` in virtual time on a simulated network, and return what it returns.
 
-    asyncio programs run as they are, aiohttp's client and server among them. The same program takes the same course,
-    each time: no real time passes, and the order of what happens follows from the program alone.
+    asyncio programs run as they are, aiohttp's client and server among them. The same program takes the same course
+    with the same seed, each time: no real time passes, and the order of what happens follows from the two alone.
+
+    Python's clocks tell the simulation's time: `time.monotonic` is the loop's, and the wall clock begins at `EPOCH`, in
+    UTC. `time.perf_counter` and `time.process_time` stay real, and `time.sleep` blocks. The wall clock is the whole
+    process's: other threads see it move, and a simulation in another thread waits until this one is over.
 
     When `main` is done, or has failed, the other tasks are cancelled, the servers closed and the connections taken
     away; nothing is left of the simulation, and an event loop set for this thread is untouched. It can't be called
@@ -55,11 +62,15 @@ def simulate(
     Args:
         main: a coroutine function; it gets the `Simulation`.
         conditions: of each link that doesn't get its own.
+        seed: what jitter and shuffling are drawn from, a number or a text.
+        shuffle: whether timers that are due at the same instant run in an order that is drawn, and not in the one in
+            which they were set. asyncio promises none; what it does promise is kept: `call_soon` is first in, first
+            out, and a stream stays in order.
         max_time: seconds of virtual time that `main` may take, and tearing down may take once more.
         max_iterations: how often the loop may go round without time passing.
 
     Raises:
-        DeadlockError: nothing can ever happen again, and `main` isn't done.
+        DeadlockError: nothing can ever happen again, and `main` isn't done; or tasks that are left can't be cancelled.
         LivelockError: the program keeps the loop busy without letting time pass.
         TimeLimitError: `max_time` has passed.
         NotSimulatedError: the program, or a library it uses, reached for the real world, even if it got over that.
@@ -72,9 +83,10 @@ def simulate(
         raise ValueError(f"max_iterations must be 1 at least, not {max_iterations!r}")
     if _a_loop_runs():
         raise RuntimeError("simulate() can't be called where an event loop is running")
-    loop = SimulatedLoop(conditions, max_time=max_time, max_iterations=max_iterations)
+    loop = SimulatedLoop(conditions, seed=seed, shuffle=shuffle, max_time=max_time, max_iterations=max_iterations)
     try:
-        return _run(loop, main(Simulation(loop)))
+        with simulated_surroundings(loop.selector.clock):
+            return _run(loop, main(Simulation(loop)))
     finally:
         loop.close()
 
@@ -113,21 +125,30 @@ def _tear_down(loop: SimulatedLoop) -> None:
 
 
 async def _end(loop: SimulatedLoop) -> None:
-    await _cancel_the_rest(loop)
+    stuck = await _cancel_the_rest(loop, set())
     loop.network.shut_down()
     await asyncio.sleep(0)  # the protocols hear of it, and may start tasks once more
-    await _cancel_the_rest(loop)
+    stuck = await _cancel_the_rest(loop, stuck)
     await loop.shutdown_asyncgens()
+    if stuck:
+        names = ", ".join(sorted(task.get_name() for task in stuck))
+        raise DeadlockError(f"{names} can't be cancelled: they wait for one another in a circle\n{loop.describe()}")
 
 
-async def _cancel_the_rest(loop: SimulatedLoop) -> None:
+async def _cancel_the_rest(loop: SimulatedLoop, stuck: set[asyncio.Task[Any]]) -> set[asyncio.Task[Any]]:
+    """Cancel the other tasks and wait for them, but for those that are stuck; return those, with what was found."""
     myself = asyncio.current_task()
-    while rest := [task for task in asyncio.all_tasks() if task is not myself]:
+    while rest := [task for task in asyncio.all_tasks() if task is not myself and task not in stuck]:
         for task in rest:
-            task.cancel()
-        await asyncio.gather(*rest, return_exceptions=True)
-        for task in rest:
+            try:
+                task.cancel()
+            except RecursionError:  # asyncio cancels what a task waits for first, and so on, round and round
+                stuck = {*stuck, task}
+        ending = [task for task in rest if task not in stuck]
+        await asyncio.gather(*ending, return_exceptions=True)
+        for task in ending:
             if not task.cancelled() and task.exception() is not None:
                 loop.call_exception_handler(
                     {"message": "a task failed when the simulation ended", "exception": task.exception(), "task": task}
                 )
+    return stuck

@@ -47,7 +47,7 @@ class VirtualSelector(selectors.BaseSelector):
         """Grant the limits anew and forget the failure: for tearing down after a run that broke one."""
         self.failure = None
         self._iterations = 0
-        self._deadline = self.clock.time() + self._max_time
+        self._deadline = self.clock.now + self._max_time
 
     def raise_failure(self) -> None:
         """Raise the failure, if there is one."""
@@ -60,33 +60,28 @@ class VirtualSelector(selectors.BaseSelector):
 
         Raises a `SimulationError` if the program can't go on; asyncio lets it out of `run_until_complete`.
         """
-        self.raise_failure()
+        if self.failure is not None:
+            raise self.failure
         if timeout is None:
             raise DeadlockError(
-                f"deadlock at {self.clock.time()} s: nothing is ready and no timer is pending, but the program "
+                f"deadlock at {self.clock.now} s: nothing is ready and no timer is pending, but the program "
                 f"hasn't finished\n{self._describe()}"
             )
         if timeout > 0:
-            self._pass(timeout)
+            if self.clock.now + timeout > self._deadline:
+                raise TimeLimitError(
+                    f"the program hasn't finished by {self._deadline} s of virtual time (max_time)\n{self._describe()}"
+                )
+            self._iterations = 0
+            self.clock.advance(timeout)
         else:
-            self._stand_still()
+            self._iterations += 1
+            if self._iterations > self._max_iterations:
+                raise LivelockError(
+                    f"livelock at {self.clock.now} s: {self._max_iterations} iterations of the loop, and time hasn't "
+                    f"moved\n{self._describe()}"
+                )
         return []
-
-    def _pass(self, seconds: float) -> None:
-        if self.clock.time() + seconds > self._deadline:
-            raise TimeLimitError(
-                f"the program hasn't finished by {self._deadline} s of virtual time (max_time)\n{self._describe()}"
-            )
-        self._iterations = 0
-        self.clock.advance(seconds)
-
-    def _stand_still(self) -> None:
-        self._iterations += 1
-        if self._iterations > self._max_iterations:
-            raise LivelockError(
-                f"livelock at {self.clock.time()} s: {self._max_iterations} iterations of the loop, and time hasn't "
-                f"moved\n{self._describe()}"
-            )
 
     @override
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from conformance.simulation.connection import socket_address
+from conformance.simulation.sockets import ListeningSocket, socket_address
 
 if sys.version_info >= (3, 12):
     from typing import override
@@ -20,26 +18,6 @@ if TYPE_CHECKING:
 
     from conformance.simulation.network import Network
     from conformance.simulation.transport import SimulatedTransport
-
-
-@dataclass(frozen=True, slots=True)
-class ListeningSocket:
-    """As much of a socket as a program asks a server for: where it listens."""
-
-    host: str
-    port: int
-
-    type = socket.SOCK_STREAM
-    proto = socket.IPPROTO_TCP
-
-    @property
-    def family(self) -> socket.AddressFamily:
-        """The version of IP."""
-        return socket.AF_INET6 if ":" in self.host else socket.AF_INET
-
-    def getsockname(self) -> tuple[Any, ...]:
-        """Tell the address."""
-        return socket_address(self.host, self.port)
 
 
 class SimulatedServer(asyncio.AbstractServer):
@@ -70,7 +48,9 @@ class SimulatedServer(asyncio.AbstractServer):
     @property
     def sockets(self) -> tuple[ListeningSocket, ...]:
         """Where the server listens; nowhere once it is closed."""
-        return () if self._is_closed else tuple(ListeningSocket(*address) for address in self._addresses)
+        return (
+            () if self._is_closed else tuple(ListeningSocket(socket_address(*address)) for address in self._addresses)
+        )
 
     @override
     def get_loop(self) -> asyncio.AbstractEventLoop:

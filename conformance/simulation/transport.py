@@ -13,6 +13,8 @@ import sys
 from asyncio import transports
 from typing import TYPE_CHECKING, Any, cast
 
+from conformance.simulation.sockets import ConnectedSocket, address
+
 if sys.version_info >= (3, 12):
     from typing import override
 else:
@@ -21,7 +23,7 @@ else:
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conformance.simulation.link import Channel
+    from conformance.simulation.channel import Channel
 
 RECEIVE_BUFFER = 64 * 1024
 """Bytes that may be on their way to a program, or wait for it to read."""
@@ -59,7 +61,8 @@ class SimulatedTransport(transports._FlowControlMixin):  # noqa: SLF001
         sockname: tuple[Any, ...],
         peername: tuple[Any, ...],
     ) -> None:
-        super().__init__({"sockname": sockname, "peername": peername, "socket": None}, loop)
+        self._socket = ConnectedSocket(sockname, peername, self._is_readable)
+        super().__init__({"sockname": sockname, "peername": peername, "socket": self._socket}, loop)
         self._loop = loop
         self._outgoing = outgoing
         self._on_lost = on_lost
@@ -77,6 +80,7 @@ class SimulatedTransport(transports._FlowControlMixin):  # noqa: SLF001
         self._eof_arrived = False
         self._started = False
         self._paused = False
+        self._reads_soon = False
 
     def attach(self, protocol: asyncio.BaseProtocol) -> None:
         """Give the end its program; what has arrived so far waits for it."""
@@ -116,7 +120,7 @@ class SimulatedTransport(transports._FlowControlMixin):  # noqa: SLF001
     def resume_reading(self) -> None:
         if self._paused and not self._is_closing:
             self._paused = False
-            self._loop.call_soon(self._read)
+            self._read_soon()
 
     @override
     def get_write_buffer_size(self) -> int:
@@ -129,6 +133,9 @@ class SimulatedTransport(transports._FlowControlMixin):  # noqa: SLF001
         if self._wrote_eof:
             raise RuntimeError("write() after write_eof()")
         if self.is_gone:
+            return
+        if data and not self._unsent and len(data) <= self._credit:
+            self._spend(bytes(data))
             return
         self._unsent += data
         self._push()
@@ -144,7 +151,7 @@ class SimulatedTransport(transports._FlowControlMixin):  # noqa: SLF001
             return
         self._wrote_eof = True
         if not self._unsent:
-            self._outgoing.send(self.peer.receive_eof)
+            self._outgoing.send_end(self.peer.receive_eof)
 
     @override
     def close(self) -> None:
@@ -161,6 +168,13 @@ class SimulatedTransport(transports._FlowControlMixin):  # noqa: SLF001
             self._outgoing.send(self.peer.receive_reset)
             self.lose(None)
 
+    def describe_backlog(self) -> str:
+        """Tell how many bytes can't be sent, and what has become of those before them."""
+        me, peer = (address(*self.get_extra_info(name)) for name in ("sockname", "peername"))
+        unread = len(self.peer._unread)  # noqa: SLF001 - the other end is of this class
+        cause = f"{unread} wait there for the program to read" if unread else "those before them are on the way"
+        return f"{me} can't send {len(self._unsent)} bytes to {peer}: {cause}"
+
     # What arrives from the other end.
 
     def receive(self, data: bytes) -> None:
@@ -169,12 +183,14 @@ class SimulatedTransport(transports._FlowControlMixin):  # noqa: SLF001
             self._outgoing.send(self.peer.receive_reset)
             return
         self._unread += data
-        self._read()
+        if not self._reads_soon:
+            self._read()
 
     def receive_eof(self) -> None:
         """Take the end of the stream from the network."""
         self._eof_arrived = True
-        self._read()
+        if not self._reads_soon:
+            self._read()
 
     def receive_reset(self) -> None:
         """Take a reset from the network."""
@@ -193,25 +209,37 @@ class SimulatedTransport(transports._FlowControlMixin):  # noqa: SLF001
         if self._unsent and self._credit:
             data = bytes(self._unsent[: self._credit])
             del self._unsent[: len(data)]
-            self._credit -= len(data)
-            self._outgoing.send(self.peer.receive, data)
+            self._spend(data)
             if not self._unsent:
                 self._pushed()
 
+    def _spend(self, data: bytes) -> None:
+        self._credit -= len(data)
+        self._outgoing.send_bytes(self.peer.receive, data)
+
     def _pushed(self) -> None:
         if self._wrote_eof:
-            self._outgoing.send(self.peer.receive_eof)
+            self._outgoing.send_end(self.peer.receive_eof)
         if self._is_closing:
             self._leave()
 
+    def _is_readable(self) -> bool:
+        return bool(self._unread) or self._eof_arrived
+
+    def _read_soon(self) -> None:
+        self._reads_soon = True
+        self._loop.call_soon(self._read)
+
     def _read(self) -> None:
+        self._reads_soon = False
         if not self._started or not self.is_reading():
             return
         try:
             if self._unread:
-                self._credit_sender(self._hand_over())
-                if self._unread or self._eof_arrived:
-                    self._loop.call_soon(self._read)
+                slice_size = self._outgoing.link.conditions.slice
+                self._credit_sender(self._hand_over(slice_size))
+                if self._unread or self._eof_arrived or slice_size is not None:
+                    self._read_soon()
             elif self._eof_arrived:
                 self._eof_arrived = False
                 if not cast("asyncio.Protocol", self._protocol).eof_received():
@@ -219,21 +247,26 @@ class SimulatedTransport(transports._FlowControlMixin):  # noqa: SLF001
         except Exception as error:  # noqa: BLE001 - whatever a protocol raises ends its connection, as in asyncio
             self._fail(error)
 
-    def _hand_over(self) -> int:
+    def _hand_over(self, slice_size: int | None) -> int:
         protocol = self._protocol
+        available = len(self._unread) if slice_size is None else min(slice_size, len(self._unread))
         if isinstance(protocol, asyncio.BufferedProtocol):
             buffer = memoryview(protocol.get_buffer(-1)).cast("B")
-            size = min(len(buffer), len(self._unread))
+            size = min(len(buffer), available)
             if not size:
                 raise RuntimeError("get_buffer() returned an empty buffer")
             buffer[:size] = self._unread[:size]
             del self._unread[:size]
             protocol.buffer_updated(size)
             return size
-        data = bytes(self._unread)
-        self._unread.clear()
+        if available == len(self._unread):
+            data = bytes(self._unread)
+            self._unread.clear()
+        else:
+            data = bytes(self._unread[:available])
+            del self._unread[:available]
         cast("asyncio.Protocol", protocol).data_received(data)
-        return len(data)
+        return available
 
     def _credit_sender(self, amount: int) -> None:
         # As TCP, not for each byte: a receiver opens its window again when half of it was taken.
@@ -249,7 +282,7 @@ class SimulatedTransport(transports._FlowControlMixin):  # noqa: SLF001
         if self._unread:
             self._outgoing.send(self.peer.receive_reset)
         elif not self._wrote_eof:
-            self._outgoing.send(self.peer.receive_eof)
+            self._outgoing.send_end(self.peer.receive_eof)
         self.lose(error)
 
     def _fail(self, error: Exception) -> None:
@@ -274,6 +307,7 @@ class SimulatedTransport(transports._FlowControlMixin):  # noqa: SLF001
 
     def _lost(self, error: Exception | None) -> None:
         protocol, self._protocol = self._protocol, None
+        self._socket.close()
         try:
             if protocol is not None:
                 protocol.connection_lost(error)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -11,31 +10,10 @@ import pytest
 from aiohttp import web
 
 from conformance.simulation import LinkConditions, Side, Simulation, simulate
+from tests.conformance.simulation.clients import URL, echo, serving
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
-
-URL = "http://127.0.0.1:8080/"
-
-
-@asynccontextmanager
-async def serving(handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> AsyncIterator[None]:
-    """Serve `handler` at `URL` with aiohttp's server as it is."""
-    app = web.Application()
-    app.router.add_route("*", "/", handler)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 8080)
-    await site.start()
-    try:
-        yield
-    finally:
-        await runner.cleanup()
-
-
-async def echo(request: web.Request) -> web.Response:
-    """Send back what came."""
-    return web.Response(body=await request.read())
+    from collections.abc import AsyncIterator
 
 
 @pytest.mark.parametrize("url", [URL, "http://localhost:8080/"])
@@ -73,26 +51,6 @@ def test_a_large_body_streams_both_ways() -> None:
             return await response.read() == b"".join([part async for part in body()])
 
     assert simulate(main)
-
-
-def test_a_reset_is_an_error_of_the_client() -> None:
-    """The one that aiohttp has for a connection that broke; the next request connects anew."""
-
-    async def main(sim: Simulation) -> None:
-        async def slow(request: web.Request) -> web.Response:
-            await asyncio.sleep(1)
-            return await echo(request)
-
-        async with serving(slow), aiohttp.ClientSession() as session:
-            request = asyncio.create_task(session.post(URL, data=b"x"))
-            await asyncio.sleep(0.5)
-            assert sim.network.reset_all() == 1
-            with pytest.raises(aiohttp.ClientOSError, match="reset"):
-                await request
-            async with session.post(URL, data=b"y") as response:
-                assert await response.read() == b"y"
-
-    simulate(main)
 
 
 def test_a_request_over_a_stalled_link_times_out_in_virtual_time() -> None:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import queue
 import selectors
 import socket
 import ssl
+import subprocess
+import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+from urllib.request import urlopen
 
 import pytest
 
@@ -76,23 +81,84 @@ def test_a_real_socket_can_be_neither_served_on_nor_wrapped() -> None:
 
 
 def test_a_call_from_another_thread_is_refused() -> None:
-    """Threads run in real time; one that calls in ends the simulation."""
+    """Threads run in real time; one from before the simulation that calls in ends it."""
+    loops: queue.SimpleQueue[asyncio.AbstractEventLoop] = queue.SimpleQueue()
+    answers: queue.SimpleQueue[NotSimulatedError] = queue.SimpleQueue()
+
+    def call() -> None:
+        try:
+            loops.get().call_soon_threadsafe(print)
+        except NotSimulatedError as error:
+            answers.put(error)
 
     def attempt(loop: asyncio.AbstractEventLoop) -> asyncio.Future[None]:
-        failed: list[NotSimulatedError] = []
+        loops.put(loop)
+        raise answers.get()
 
-        def call() -> None:
-            try:
-                loop.call_soon_threadsafe(print)
-            except NotSimulatedError as error:
-                failed.append(error)
-
-        thread = threading.Thread(target=call)
-        thread.start()
-        thread.join()
-        raise failed[0]
-
+    thread = threading.Thread(target=call)
+    thread.start()
     assert "from another thread" in refused(attempt)
+    thread.join()
+
+
+@pytest.mark.parametrize(
+    ("attempt", "what"),
+    [
+        (lambda _: threading.Thread(target=print).start(), "running a thread (Thread.start)"),
+        (lambda _: ThreadPoolExecutor().submit(print), "running a thread (Thread.start)"),
+        (lambda _: subprocess.run([sys.executable], check=True), "starting a process (Popen.__init__)"),
+        (lambda sock: sock.connect(("127.0.0.1", 80)), "connecting a real socket (socket.connect)"),
+        (lambda sock: sock.connect_ex(("127.0.0.1", 80)), "connecting a real socket (socket.connect_ex)"),
+        (lambda sock: sock.bind(("127.0.0.1", 0)), "binding a real socket (socket.bind)"),
+        (lambda sock: sock.sendto(b"", ("127.0.0.1", 9)), "sending datagrams (socket.sendto)"),
+        (lambda _: socket.create_connection(("127.0.0.1", 80)), "looking up an address (socket.getaddrinfo)"),
+        (lambda _: urlopen("http://127.0.0.1/"), "looking up an address (socket.getaddrinfo)"),
+    ],
+)
+def test_what_goes_past_the_loop_is_refused(attempt: Callable[[socket.socket], object], what: str) -> None:
+    """Code that blocks, and knows no loop, doesn't get out either."""
+    with socket.socket() as sock:
+        assert refused(lambda _: attempt(sock)).startswith(what)
+
+
+def test_outside_of_a_simulation_nothing_is_refused() -> None:
+    """Not even to another thread, while one runs."""
+    in_simulation, answers = threading.Event(), queue.SimpleQueue[object]()
+
+    def look_up() -> None:
+        in_simulation.wait()
+        answers.put(socket.getaddrinfo("127.0.0.1", 80))
+
+    async def main(_: Simulation) -> object:
+        in_simulation.set()
+        return answers.get()
+
+    thread = threading.Thread(target=look_up)
+    thread.start()
+    assert simulate(main) == socket.getaddrinfo("127.0.0.1", 80)
+    thread.join()
+
+
+SIMULATED = {
+    *("call_at", "call_later", "call_soon", "call_soon_threadsafe", "time"),
+    *("create_connection", "create_server", "getaddrinfo", "sock_connect"),
+}
+NEEDS_NO_WORLD = {
+    *("create_future", "create_task", "get_task_factory", "set_task_factory"),
+    *("run_forever", "run_until_complete", "stop", "close", "is_closed", "is_running", "shutdown_asyncgens"),
+    *("call_exception_handler", "default_exception_handler", "get_exception_handler", "set_exception_handler"),
+    *("get_debug", "set_debug"),
+    # There is none to take away.
+    *("remove_reader", "remove_writer", "remove_signal_handler"),
+    *("set_default_executor", "shutdown_default_executor"),
+}
+
+
+def test_every_method_of_an_event_loop_is_simulated_refused_or_needs_no_world() -> None:
+    """One that a later Python brings belongs to none of the three, and fails here."""
+    methods = {name for name in dir(asyncio.AbstractEventLoop) if not name.startswith("_")}
+    assert methods == {*SIMULATED, *REAL_WORLD, *NEEDS_NO_WORLD}
+    assert len(methods) == len(SIMULATED) + len(REAL_WORLD) + len(NEEDS_NO_WORLD), "each belongs to one"
 
 
 def test_a_program_that_ends_at_once_does_not_get_away_with_it() -> None:
@@ -109,19 +175,25 @@ def test_a_program_that_ends_at_once_does_not_get_away_with_it() -> None:
         await attempt()
         raise KeyError
 
-    async def fails_meanwhile(_: Simulation) -> None:
+    def attempt_at_last() -> None:
         loop = asyncio.get_running_loop()
 
-        def attempt_at_last(_: object) -> None:
+        def attempt(_: object) -> None:
             with suppress(NotSimulatedError):
                 loop.run_in_executor(None, print)
 
         current = asyncio.current_task()
         assert current is not None
-        current.add_done_callback(attempt_at_last)
+        current.add_done_callback(attempt)
+
+    async def returns_meanwhile(_: Simulation) -> None:
+        attempt_at_last()
+
+    async def fails_meanwhile(_: Simulation) -> None:
+        attempt_at_last()
         raise KeyError
 
-    for main in (returns, fails, fails_meanwhile):
+    for main in (returns, fails, returns_meanwhile, fails_meanwhile):
         with pytest.raises(NotSimulatedError):
             simulate(main)
 

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.simulation import DeadlockError, LinkConditions, LivelockError, Simulation, TimeLimitError, simulate
+from conformance.simulation import DeadlockError, LivelockError, Simulation, TimeLimitError, simulate
 from conformance.simulation.clock import LONGEST_TIME, Instant
-from tests.conformance.simulation.recorder import HOST, PORT
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -150,37 +149,6 @@ def test_tasks_are_numbered_from_one_in_each_simulation() -> None:
     assert simulate(main) == simulate(main) == ["Task-1", "Task-2", "mine"]
 
 
-def test_a_deadlock_is_reported_with_who_waits_where() -> None:
-    """The report names each task, the place where it waits, and the links that stall."""
-
-    async def waits_for_ever(queue: asyncio.Queue[None]) -> None:
-        await queue.get()
-
-    async def iterates_for_ever() -> None:
-        async def numbers() -> AsyncIterator[int]:
-            yield 1
-            await asyncio.Event().wait()
-
-        async for _ in numbers():
-            pass
-
-    async def main(sim: Simulation) -> None:
-        sim.network.link(HOST, PORT).stall()
-        background = asyncio.create_task(waits_for_ever(asyncio.Queue()), name="consumer")
-        another = asyncio.create_task(iterates_for_ever(), name="iterator")
-        await asyncio.sleep(5)
-        await asyncio.gather(background, another)
-
-    with pytest.raises(DeadlockError, match=r"deadlock at 5\.0 s") as caught:
-        simulate(main)
-    report = str(caught.value)
-    assert "Task-1 waits in" in report
-    assert "consumer waits in Queue.get (asyncio/queues.py:" in report
-    assert "waits_for_ever (simulation/test_time.py:" in report
-    assert "iterates_for_ever (simulation/test_time.py:" in report
-    assert "the link to ('127.0.0.1', 8080) is stalled" in report
-
-
 def test_after_a_deadlock_the_program_is_torn_down() -> None:
     """Its `finally` blocks run, and may take virtual time."""
     torn_down: list[float] = []
@@ -204,7 +172,7 @@ def test_a_livelock_is_reported_and_not_a_hang() -> None:
         while sim.time() < 1:  # noqa: ASYNC110 - that it never ends is the point
             await asyncio.sleep(0)
 
-    with pytest.raises(LivelockError, match=r"1000 iterations.*\n  Task-1 is ready to run in .*sleep"):
+    with pytest.raises(LivelockError, match=r"1000 iterations.*\n  Task-1 is ready to run\n      in .*sleep"):
         simulate(main, max_iterations=1000)
 
 
@@ -234,13 +202,6 @@ def test_a_time_limit_that_makes_no_sense_is_refused(limits: dict[str, float]) -
         simulate(main, max_time=limits["max_time"])
     with pytest.raises(ValueError, match="max_iterations must be 1 at least, not 0"):
         simulate(main, max_iterations=0)
-
-
-@pytest.mark.parametrize("latency", [-0.001, float("inf"), float("nan")])
-def test_a_latency_that_makes_no_sense_is_refused(latency: float) -> None:
-    """Nothing arrives before it was sent."""
-    with pytest.raises(ValueError, match="latency must be a finite number"):
-        LinkConditions(latency=latency)
 
 
 def test_what_main_raises_comes_out() -> None:
@@ -295,25 +256,11 @@ def test_a_task_that_does_not_let_itself_be_cancelled_is_no_hang() -> None:
         await leaves(sim)
         raise KeyError("first")
 
-    with pytest.raises(DeadlockError, match="stubborn waits in"):
+    with pytest.raises(DeadlockError, match="stubborn waits for the Event"):
         simulate(leaves)
     with pytest.raises(KeyError, match="first") as caught:
         simulate(fails)
     assert "couldn't be torn down: deadlock" in caught.value.__notes__[0]
-
-
-def test_a_task_of_another_kind_is_reported_too() -> None:
-    """A program may set a task factory of its own; its tasks have no number, and come last."""
-
-    def factory(loop: asyncio.AbstractEventLoop, coro: object, **options: object) -> asyncio.Task[object]:
-        return asyncio.Task(coro, loop=loop, **options)  # type: ignore[arg-type]
-
-    async def main(_: Simulation) -> None:
-        asyncio.get_running_loop().set_task_factory(factory)  # type: ignore[arg-type]
-        await asyncio.create_task(asyncio.Event().wait(), name="other")
-
-    with pytest.raises(DeadlockError, match=r"Task-1 waits in [^\n]*\n  other waits in Event.wait"):
-        simulate(main)
 
 
 def test_a_call_from_the_own_thread_is_safe() -> None:
