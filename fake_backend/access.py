@@ -7,6 +7,7 @@ from urllib.parse import unquote
 
 from fake_backend import answers
 from fake_backend.answers import Answer
+from fake_backend.ingest import Run
 
 _ROUTES: Final = (
     re.compile(r"/api/projects/[^/]+/tasks/[^/]+/runs/([^/]+)/event_stream/?"),
@@ -32,15 +33,22 @@ class Access:
     `known_runs` None lets a run begin with its first request.
     """
 
-    __slots__ = ("_known_runs", "_tokens")
+    __slots__ = ("_expired", "_known_runs", "_tokens")
 
     def __init__(self, *, tokens: Mapping[str, str | None] | None, known_runs: Collection[str] | None) -> None:
         self._tokens = None if tokens is None else dict(tokens)
         self._known_runs = None if known_runs is None else frozenset(known_runs)
+        self._expired: set[str] = set()
 
     def exists(self, run_id: str) -> bool:
         """Whether a run exists, or may."""
         return self._known_runs is None or run_id in self._known_runs
+
+    def expire(self, authorization: str | None) -> None:
+        """Let the token that a request came with be good no more."""
+        token = _bearer_token(authorization)
+        if token is not None:
+            self._expired.add(token)
 
     def refuse(self, *, method: str, run_id: str | None, authorization: str | None) -> Answer | None:
         """Give the answer that turns a request away by its head alone, or None if it may go on."""
@@ -51,12 +59,36 @@ class Access:
         token = _bearer_token(authorization)
         if token is None:
             return answers.no_token()
+        if token in self._expired:
+            return answers.bad_token()
         if self._tokens is not None:
             if token not in self._tokens:
                 return answers.bad_token()
             if self._tokens[token] not in {None, run_id}:
                 return answers.token_of_another_run()
         return None if self.exists(run_id) else answers.no_such_run()
+
+
+def refuse_epoch(run: Run, said: str | None) -> Answer | None:
+    """Give the answer that turns an older writer of a fenced run away (FEN-1), or None; a newer one raises the fence.
+
+    `said` is the value of its `Producer-Epoch` header.
+    """
+    if run.epoch == 0:
+        return None
+    epoch = _epoch(said)
+    if epoch < run.epoch:
+        return answers.fenced(epoch=epoch, current_epoch=run.epoch)
+    run.epoch = epoch
+    return None
+
+
+def _epoch(said: str | None) -> int:
+    digits = (said or "").strip()
+    try:
+        return int(digits) if digits.isascii() and digits.isdigit() else 0
+    except ValueError:  # more digits than Python turns into a number
+        return 0
 
 
 def _bearer_token(authorization: str | None) -> str | None:

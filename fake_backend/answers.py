@@ -10,6 +10,7 @@ import msgspec
 from fake_backend.faults import Status
 
 JSON_TYPE: Final = "application/json"
+HTML_TYPE: Final = "text/html; charset=utf-8"
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +49,12 @@ def bad_token() -> Answer:
 def token_of_another_run() -> Answer:
     """403: a good token, for another run."""
     return _json(403, {"error": "Token does not match run"})
+
+
+def fenced(*, epoch: int, current_epoch: int) -> Answer:
+    """403: a writer that a newer one has fenced out."""
+    said = {"error": f"Producer epoch {epoch} is fenced by epoch {current_epoch}", "current_epoch": current_epoch}
+    return _json(403, said)
 
 
 def no_such_run() -> Answer:
@@ -97,6 +104,17 @@ def too_many_events(last_accepted_seq: int) -> Answer:
     return _refused(413, "Too many events in request", last_accepted_seq)
 
 
+def too_large_for_proxy() -> Answer:
+    """413 of a proxy, which knows nothing of events: a page, and no number."""
+    page = "<html><head><title>413 Request Entity Too Large</title></head><body><h1>413</h1></body></html>"
+    return Answer(status=413, body=page, content_type=HTML_TYPE)
+
+
+def given_up(status: int) -> Answer:
+    """Say what a proxy says that gave up on the backend behind it."""
+    return _json(status, {"error": _phrase(status)})
+
+
 def of_fault(fault: Status, *, accepted: int, duplicate: int, last_accepted_seq: int) -> Answer:
     """Give the answer that a `Status` fault puts in the place of the true one.
 
@@ -105,7 +123,7 @@ def of_fault(fault: Status, *, accepted: int, duplicate: int, last_accepted_seq:
     """
     if fault.body is not None:
         # A sender may look at the type before it parses: JSON is called JSON, and the rest is what proxies send.
-        content_type = JSON_TYPE if fault.body.lstrip().startswith(("{", "[")) else "text/html; charset=utf-8"
+        content_type = JSON_TYPE if fault.body.lstrip().startswith(("{", "[")) else HTML_TYPE
         return Answer(status=fault.status, body=fault.body, headers=dict(fault.headers), content_type=content_type)
     said: dict[str, Any]
     if fault.status == HTTPStatus.OK:

@@ -13,11 +13,13 @@ from aiohttp import web
 from fake_backend.access import Access
 from fake_backend.connection import Connection
 from fake_backend.errors import FakeBackendError, ListenError, UnknownRunError
-from fake_backend.exchange import Backend, Exchange
+from fake_backend.exchange import answer_request
 from fake_backend.fault_plan import FaultPlan
 from fake_backend.faults import FaultRule
 from fake_backend.ingest import Limits, Run
-from fake_backend.records import BackendRecord, StateSet
+from fake_backend.late import LateRequests
+from fake_backend.open_request import Backend
+from fake_backend.records import BackendCameUp, BackendRecord, BackendWentDown, StateSet
 
 CLOSE_TIMEOUT: Final = 1.0
 """For how many seconds an ending backend waits for its open requests, which it has just cut off, to be over."""
@@ -77,6 +79,7 @@ class FakeBackend:
     `tokens` maps each good token to the run it is for, or to None for any run. None: every token is good.
     `known_runs` are the only runs that exist. None: a run begins with its first request.
     `limits` are the sizes of the 413s.
+    `seed` is what the jitter of faults follows from: the same requests then misbehave in the same way.
     `host` and `port` are where it listens; port 0 is any that is free.
     `on_record` is called with each record as it is written. It must not raise: what it raises ends the request in
     question with a 500.
@@ -90,6 +93,7 @@ class FakeBackend:
         tokens: Mapping[str, str | None] | None = None,
         known_runs: Collection[str] | None = None,
         limits: Limits | None = None,
+        seed: int = 0,
         host: str = "127.0.0.1",
         port: int = 0,
         on_record: Callable[[BackendRecord], object] | None = None,
@@ -103,31 +107,42 @@ class FakeBackend:
         self._runs: dict[str, Run] = {}
         self._access = Access(tokens=tokens, known_runs=known_runs)
         self._plan = FaultPlan(faults)
+        self._late = LateRequests()
         self._shared = Backend(
             access=self._access,
             plan=self._plan,
             limits=Limits() if limits is None else limits,
+            seed=seed,
             run=self._run_of,
+            set_run=self.set_run,
             write=self._write,
+            go_down_for=self._go_down_for,
+            take_later=self._late.add,
         )
         self._requests = 0
         self._connections = 0
         self._entered = False
         self._server: web.Server | None = None
         self._listener: asyncio.Server | None = None
+        self._outage: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         if self._entered:
             raise FakeBackendError("a FakeBackend is entered once; make another one")
         self._entered = True
         self._server = web.Server(self._handle)
-        await self.come_up()
+        await self._listen(self._server)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self.go_down()
+        try:
+            await self._end_outage()
+        finally:
+            self._drop()
+            if self._server is not None:
+                await self._server.shutdown(CLOSE_TIMEOUT)
 
     @property
     def url(self) -> str:
@@ -189,30 +204,68 @@ class FakeBackend:
     async def go_down(self) -> None:
         """Stop listening and reset every connection, as a backend that crashes does. State is kept.
 
-        Open requests end with RequestBroken (`shutdown`), and have ended when this returns. A second call does
-        nothing.
+        Open requests end with RequestBroken (`shutdown`), and have ended when this returns; requests that were to be
+        taken later (`late_accept`) never are. Writes BackendWentDown, unless the backend is down. A backend that a
+        fault took down stays down.
         """
-        listener, self._listener = self._listener, None
-        if listener is None or self._server is None:
-            return
-        # close() alone frees the port. wait_closed() would wait for connections, which end below.
-        listener.close()
-        for connection in cast("list[Connection]", self._server.connections):
-            connection.go_down()
-        await self._server.shutdown(CLOSE_TIMEOUT)
+        await self._end_outage()
+        if self._drop():
+            self._write(BackendWentDown(time=asyncio.get_running_loop().time()))
+        if self._server is not None:
+            await self._server.shutdown(CLOSE_TIMEOUT)
 
     async def come_up(self) -> None:
-        """Listen again, on the same port. Does nothing if it listens.
+        """Listen again, on the same port. Writes BackendCameUp, unless the backend listens.
 
         Raises ListenError if the address can't be had, FakeBackendError outside of `async with`.
         """
         if self._server is None:
             raise FakeBackendError("the backend comes up inside of `async with`")
-        if self._listener is not None:
-            return
+        await self._end_outage()
+        await self._come_up(self._server)
+
+    def _drop(self) -> bool:
+        """Stop listening, reset every connection and forget what was to be taken later; tell whether it listened."""
+        listener, self._listener = self._listener, None
+        if listener is None or self._server is None:
+            return False
+        # close() alone frees the port. wait_closed() would wait for connections, which end below.
+        listener.close()
+        for connection in cast("list[Connection]", self._server.connections):
+            connection.go_down()
+        self._late.drop()
+        return True
+
+    def _go_down_for(self, seconds: float) -> None:
+        """Go down at once, as a fault, and come up by itself."""
+        if self._server is not None and self._drop():
+            self._write(BackendWentDown(time=asyncio.get_running_loop().time()))
+            self._outage = asyncio.ensure_future(self._recover(self._server, seconds))
+
+    async def _recover(self, server: web.Server, seconds: float) -> None:
+        ends = asyncio.get_running_loop().time() + seconds
+        await server.shutdown(CLOSE_TIMEOUT)
+        await asyncio.sleep(ends - asyncio.get_running_loop().time())
+        await self._come_up(server)
+
+    async def _end_outage(self) -> None:
+        """Leave it to the caller when the backend comes up. Raises ListenError if it has tried to and couldn't."""
+        outage, self._outage = self._outage, None
+        if outage is not None:
+            outage.cancel()
+            await asyncio.wait((outage,))
+            if not outage.cancelled():
+                outage.result()
+
+    async def _come_up(self, server: web.Server) -> None:
+        if self._listener is None:
+            await self._listen(server)
+            self._write(BackendCameUp(time=asyncio.get_running_loop().time()))
+
+    async def _listen(self, server: web.Server) -> None:
         try:
             listener = await asyncio.get_running_loop().create_server(
-                partial(self._accept, self._server), self._host, self._port
+                partial(self._accept, server), self._host, self._port
             )
         except OSError as error:
             why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
@@ -226,8 +279,10 @@ class FakeBackend:
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         connection = cast("Connection", request.protocol)  # `_accept` makes them all
+        if connection.ends_on_reuse():
+            return web.Response()  # it arrived together with the request before it, and is swallowed by the reset
         self._requests += 1
-        return await Exchange(self._shared, request, connection, number=self._requests).answer()
+        return await answer_request(self._shared, request, connection, number=self._requests)
 
     def _run_of(self, run_id: str) -> Run:
         run = self._runs.get(run_id)

@@ -1,21 +1,25 @@
-"""The body of a request, read as far as it is needed and no further."""
+"""The body of a request, read as far as it is needed and no further, and no faster than faults allow."""
 
 from aiohttp import HttpVersion11, hdrs, web
 from aiohttp.http import HttpProcessingError
 
 from fake_backend.completion_headers import asks_for_completion
-from fake_backend.connection import Connection
-from fake_backend.faults import RequestKind
-from fake_backend.ingest import Limits
+from fake_backend.fault_plan import RequestFaults, piece_of
+from fake_backend.faults import Bandwidth, LimitData, RequestKind
 from fake_backend.lines import BadLine, CompletionLine, LineSplitter, Overflow, parse_line
-
-
-class RequestEnded(Exception):  # noqa: N818 - not an error: the request is over and nobody is left to answer
-    """The connection of a request is gone; why was recorded where it happened."""
+from fake_backend.open_request import OpenRequest, RequestEnded
 
 
 class BodyBrokenError(Exception):
     """The framing of a body is broken, so that its end can't be found, while its connection still stands."""
+
+
+class BodyLimitedError(Exception):
+    """As many bytes of a body were read as a fault lets pass."""
+
+    def __init__(self, fault: LimitData) -> None:
+        super().__init__(fault)
+        self.fault = fault
 
 
 class RequestBody:
@@ -25,19 +29,43 @@ class RequestBody:
     network lie in between, see `connection.READ_BUFFER`).
     """
 
-    __slots__ = ("_connection", "_invited", "_request", "_splitter", "ended", "lines")
+    __slots__ = (
+        "_bandwidth",
+        "_began",
+        "_faults",
+        "_invited",
+        "_limit",
+        "_most",
+        "_open",
+        "_paced_by",
+        "_splitter",
+        "arrived",
+        "ended",
+        "lines",
+    )
 
-    def __init__(self, request: web.BaseRequest, connection: Connection, limits: Limits) -> None:
-        self._request = request
-        self._connection = connection
+    def __init__(self, open_request: OpenRequest, faults: RequestFaults) -> None:
+        limits = open_request.backend.limits
+        self._open = open_request
+        self._faults = faults
         self._splitter = LineSplitter(max_line_bytes=limits.max_line_bytes, max_request_bytes=limits.max_request_bytes)
+        self._bandwidth: Bandwidth | None = None
+        self._paced_by: Bandwidth | None = None
+        self._limit: LimitData | None = None
+        self._most: int | None = None
+        self._began = open_request.now()
         self._invited = False
         self.lines: list[bytes] = []
+        self.arrived = 0
+        """How many bytes were read, also of what is past a limit."""
         self.ended = False
+        at_most = faults.most_before_kind
+        if faults or at_most is not None:
+            self._obey_faults(at_most=at_most)
 
     @property
     def size(self) -> int:
-        """How many bytes were read."""
+        """How many bytes were read and looked at."""
         return self._splitter.size
 
     @property
@@ -45,55 +73,99 @@ class RequestBody:
         """Which limit the body passes after `lines`, if it does."""
         return self._splitter.overflow
 
-    @property
-    def kind(self) -> RequestKind:
-        """What the request is for, as its first line says; valid once `read_first_line` has returned."""
-        if self.lines:
-            first = parse_line(self.lines[0])
-            return "completion" if isinstance(first, CompletionLine) or _is_bad_completion(first) else "data"
-        if self.overflow is not None:
-            return "data"
-        return "completion" if asks_for_completion(self._request.headers) else "sync"
+    async def learn_kind(self) -> None:
+        """Read until it is certain what the request is for, and obey the faults that strike it for that.
 
-    async def read_first_line(self) -> None:
-        """Read until there is a line, or it is certain that there won't be one."""
+        Raises as `read` does.
+        """
         while not (self.lines or self.ended or self.overflow):
+            await self.read()
+        self._faults.kind_is(self._kind)
+        if self._faults or self._most is not None:
+            self._obey_faults()
+            await self._keep_pace()
+
+    async def read_whole(self, *, most: int | None = None) -> None:
+        """Read to the end, or past `most` bytes; without it, past a limit of the backend. Raises as `read` does."""
+        while not self.ended and (self.overflow is None if most is None else self.arrived <= most):
             await self.read()
 
     async def read(self) -> None:
         """Wait for the next bytes, or the end, and cut them into lines.
 
-        Raises RequestEnded when the connection is lost, BodyBrokenError when it stands and the framing is broken.
+        Raises RequestEnded when the connection is lost, BodyBrokenError when it stands and the framing is broken, and
+        BodyLimitedError when a fault lets no more pass.
         """
-        content = self._request.content
+        content = self._open.request.content
+        most = self._most
+        if self._limit is not None:
+            room = self._limit.size - self.arrived
+            if room <= 0:
+                raise BodyLimitedError(self._limit)
+            most = room if most is None else min(most, room)
         # Asked before reading: the loss of a connection spoils even a body that had arrived whole.
         if content.at_eof():
             self._end()
             return
         await self._invite()
         try:
-            piece = await content.readany()
+            piece = await (content.readany() if most is None else content.read(most))
         except (web.RequestPayloadError, HttpProcessingError, OSError, RuntimeError) as error:
             # RuntimeError is how aiohttp refuses to wait on a connection lost before the handler began.
-            if self._connection.lost.done():
+            if self._open.connection.lost.done():
                 raise RequestEnded from error
             raise BodyBrokenError(f"the framing of the body is broken: {error}") from error
-        if piece:
-            self.lines += self._splitter.feed(piece)
-        else:
+        if self._open.connection.cut.done():
+            raise RequestEnded  # what arrived in the moment in which the backend went down is lost with it
+        if not piece:
             self._end()
+            return
+        self.arrived += len(piece)
+        if self._bandwidth is not None:
+            await self._keep_pace()
+        self.lines += self._splitter.feed(piece)
 
     def _end(self) -> None:
         self.ended = True
         self.lines += self._splitter.end()
 
+    @property
+    def _kind(self) -> RequestKind:
+        if self.lines:
+            first = parse_line(self.lines[0])
+            return "completion" if isinstance(first, CompletionLine) or _is_bad_completion(first) else "data"
+        if self.overflow is not None:
+            return "data"
+        return "completion" if asks_for_completion(self._open.request.headers) else "sync"
+
+    def _obey_faults(self, *, at_most: int | None = None) -> None:
+        self._bandwidth, self._limit = self._faults.bandwidth("upstream"), self._faults.limit("upstream")
+        pieces = (piece_of(self._bandwidth), at_most)
+        self._most = min((piece for piece in pieces if piece is not None), default=None)
+        if self._limit is not None and self.arrived >= self._limit.size:
+            # Only now is it known that there is a limit: what is past it hasn't passed.
+            self.ended = False
+            if self.arrived > self._limit.size:
+                self.lines.clear()
+
+    async def _keep_pace(self) -> None:
+        if self._bandwidth is None or not self.arrived:
+            return
+        if self._paced_by != self._bandwidth:
+            self._paced_by = self._bandwidth
+            self._open.record_fault(self._bandwidth)
+        early = self._began + self.arrived / self._bandwidth.rate - self._open.now()
+        if early > 0:
+            await self._open.wait(self._open.connection.lost, early)
+
     async def _invite(self) -> None:
         """Ask for the body where the client waits to be asked; `web.Server`, unlike `web.Application`, doesn't."""
-        expects = self._request.headers.get(hdrs.EXPECT, "").lower() == "100-continue"
-        if expects and not self._invited and self._request.version >= HttpVersion11:
+        request = self._open.request
+        expects = request.headers.get(hdrs.EXPECT, "").lower() == "100-continue"
+        if expects and not self._invited and request.version >= HttpVersion11:
             self._invited = True
-            await self._request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            self._request.writer.output_size = 0  # the answer itself hasn't begun
+            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            request.writer.output_size = 0  # the answer itself hasn't begun
 
 
 def _is_bad_completion(line: object) -> bool:

@@ -3,11 +3,12 @@
 import asyncio
 import socket
 import struct
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Final
 
-from aiohttp import web
+from aiohttp import StreamReader, web
+from aiohttp.http import HttpProcessingError
 
 from fake_backend._typing import override
 from fake_backend.records import BreakCause
@@ -16,8 +17,9 @@ KEEPALIVE_TIMEOUT: Final = 75.0
 """For how many seconds an idle connection is kept, so that senders close theirs first."""
 
 LINGERING_TIME: Final = 5.0
-"""For how many seconds the rest of a body is read and thrown away after an early answer. Closing at once, with bytes
-unread, would reset the connection and could take the answer away from the client before it has read it."""
+"""For how many seconds the rest of a body is read and thrown away after an early answer, or after the connection was
+closed in its midst. Closing at once, with bytes unread, would reset the connection, and could take the answer away from
+the client before it has read it."""
 
 READ_BUFFER: Final = 2**16
 """aiohttp stops reading from a socket when twice this is buffered for a body that nobody reads."""
@@ -30,7 +32,9 @@ class Connection(web.RequestHandler):
 
     aiohttp leaves the handler of a request alone when its client goes away, which is what we want: the faults decide
     what then happens. `lost` is done once the connection is gone for whatever reason, `cut` once the backend itself
-    ended it to go down. `on_end` is called, before either, with the cause.
+    ended it to go down. `on_end` is called, before either, with the cause. Where `on_reuse` is set, the connection is
+    reset when the first byte of another request arrives, and `on_reuse` called. `unread` is the body of which the rest
+    is thrown away after an early answer.
 
     The limit of it: TCP tells of a client that went away only after all that it sent before was read. Behind a body
     that isn't read, and that is larger than the buffers, nobody can see it leave.
@@ -53,6 +57,8 @@ class Connection(web.RequestHandler):
         self.lost: asyncio.Future[None] = loop.create_future()
         self.cut: asyncio.Future[None] = loop.create_future()
         self.on_end: Callable[[BreakCause], None] | None = None
+        self.on_reuse: Callable[[], None] | None = None
+        self.unread: StreamReader | None = None
         self._is_welcome = is_welcome
 
     @override
@@ -69,6 +75,25 @@ class Connection(web.RequestHandler):
         super().connection_lost(exc)
         self._end("client-disconnected")
         self.lost.set_result(None)
+        if self.unread is not None and not self.unread.is_eof():
+            # aiohttp would go on waiting for it, until `LINGERING_TIME` is over.
+            self.unread.feed_eof()
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        """Hand on what arrived, unless the connection was to end with its next request."""
+        # aiohttp calls this without data to have its parser go on.
+        if self.on_reuse is None or not (data and self.ends_on_reuse()):
+            super().data_received(data)
+
+    def ends_on_reuse(self) -> bool:
+        """Reset the connection if it was to end with its next request, which is now; tell whether."""
+        on_reuse, self.on_reuse = self.on_reuse, None
+        if on_reuse is None:
+            return False
+        on_reuse()
+        self.reset()
+        return True
 
     def go_down(self) -> None:
         """End the connection, and what goes on over it, because the backend goes down; a second call does nothing."""
@@ -91,6 +116,47 @@ class Connection(web.RequestHandler):
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT_AT_ALL)
         transport.abort()
 
+    async def hang_up(self, body: StreamReader) -> None:
+        """Close the connection: the client reads the end of the stream, once it has read what was sent before.
+
+        The rest of `body` is read and thrown away, for `LINGERING_TIME` seconds at the most.
+        """
+        transport = self.transport
+        if transport is not None:
+            with suppress(OSError):
+                transport.write_eof()
+        with suppress(TimeoutError, OSError, RuntimeError, web.RequestPayloadError, HttpProcessingError):
+            async with asyncio.timeout(LINGERING_TIME):
+                while not body.at_eof():
+                    await body.readany()
+        self.force_close()
+
+    @contextmanager
+    def holding_back(self) -> Iterator[bytearray]:
+        """Gather what aiohttp writes, in the place of sending it. Nothing may be awaited inside that waits."""
+        held, transport = _HeldBack(), self.transport
+        self.transport = held
+        try:
+            yield held.written
+        finally:
+            self.transport = transport
+
     def _end(self, cause: BreakCause) -> None:
         if self.on_end is not None:
             self.on_end(cause)
+
+
+class _HeldBack(asyncio.Transport):
+    """A transport that sends nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = bytearray()
+
+    @override
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += data
+
+    @override
+    def is_closing(self) -> bool:
+        return False

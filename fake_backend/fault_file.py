@@ -10,22 +10,25 @@ kind = "latency"
 seconds = 0.05
 of = "data"
 requests = [1, 4]
+
+TOML has no word for nothing; `false` stands for it where a key may be None in Python.
 """
 
 import difflib
 import re
 import tomllib
 from pathlib import Path
-from typing import Any, Final, get_args
+from types import NoneType
+from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from fake_backend.errors import FaultFileError
-from fake_backend.faults import Fault, FaultRule, Phase, RequestKind
+from fake_backend.faults import Fault, FaultRule
 
 _SELECTORS: Final = tuple(name for name in FaultRule.__struct_fields__ if name != "fault")
 _KINDS: Final[dict[str, type[msgspec.Struct]]] = {str(kind.__struct_config__.tag): kind for kind in get_args(Fault)}
-_CHOICES: Final[dict[str, tuple[str, ...]]] = {"phase": get_args(Phase), "of": get_args(RequestKind)}
+_HINTS: Final = {kind: get_type_hints(of) | get_type_hints(FaultRule) for kind, of in _KINDS.items()}
 _TABLE: Final = re.compile(r"\s*\[\[\s*[\"']?fault[\"']?\s*\]\]")
 
 
@@ -75,26 +78,31 @@ def _rule(table: dict[str, Any]) -> FaultRule:
     for key in table:
         if key not in known:
             raise ValueError(f"unknown key {key!r}; {kind} knows {', '.join(known)}{_guess(key, known)}")
+    hints = _HINTS[kind]
+    table = {
+        key: None if value is False and NoneType in get_args(hints.get(key)) else value for key, value in table.items()
+    }
     fault = {key: value for key, value in table.items() if key not in _SELECTORS}
     selectors = {key: value for key, value in table.items() if key in _SELECTORS}
     try:
         return msgspec.convert({"fault": fault, **selectors}, FaultRule)
     except msgspec.ValidationError as error:
-        raise ValueError(_told(str(error), table)) from error
+        raise ValueError(_told(str(error), table, hints)) from error
 
 
-def _told(problem: str, table: dict[str, Any]) -> str:
+def _told(problem: str, table: dict[str, Any], hints: dict[str, Any]) -> str:
     """Name the key and the value in a message of msgspec, which says what it expected and at which `$.path`."""
     expected, _, path = problem.partition(" - at `")
     found = re.match(r"\$(?:\.fault)?\.(\w+)", path)
     if found is None or found[1] not in table:
         return expected
     key = found[1]
-    if key in _CHOICES:
-        return f"{key} is {table[key]!r}; it is one of {', '.join(_CHOICES[key])}{_guess(table[key], _CHOICES[key])}"
+    if get_origin(hints[key]) is Literal:
+        choices = tuple(map(str, get_args(hints[key])))
+        return f"{key} is {table[key]!r}; it is one of {', '.join(choices)}{_guess(table[key], choices)}"
     return f"{key} is {table[key]!r}; {expected[0].lower()}{expected[1:]}"
 
 
 def _guess(said: object, known: tuple[str, ...] | dict[str, Any]) -> str:
-    close = difflib.get_close_matches(str(said), known, n=1)
+    close = difflib.get_close_matches(said, known, n=1) if isinstance(said, str) else []
     return f" (did you mean {close[0]}?)" if close else ""

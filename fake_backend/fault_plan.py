@@ -2,12 +2,35 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import TypeAlias
+from typing import Final, TypeVar
 
-from fake_backend.faults import Fault, FaultRule, Latency, Partial, Phase, RequestKind, ResetPeer, Stall, Status
+from fake_backend.faults import (
+    Bandwidth,
+    CompletedElsewhere,
+    Fault,
+    FaultRule,
+    ForeignWriter,
+    Forget,
+    Latency,
+    LimitData,
+    Partial,
+    Phase,
+    PhasedFault,
+    RequestKind,
+    Slicer,
+    SlowClose,
+    Stall,
+    Stream,
+)
 
-PhasedFault: TypeAlias = Latency | ResetPeer | Stall | Status
-"""The faults that strike at a point of a request; a `Partial` changes how its lines are taken instead."""
+FaultT = TypeVar("FaultT", bound=Fault)
+
+PIECES_A_SECOND: Final = 10
+"""In how many pieces a second a stream of limited bandwidth moves, while a piece is a byte or more."""
+
+_TAKES_TIME: Final = 0
+_CHANGES_STATE: Final = 1
+_MAY_END_THE_REQUEST: Final = 2
 
 
 class FaultPlan:
@@ -18,6 +41,11 @@ class FaultPlan:
     def __init__(self, rules: Iterable[FaultRule] = ()) -> None:
         self._rules = list(rules)
         self._seen: Counter[tuple[str, RequestKind]] = Counter()
+
+    @property
+    def has_rules(self) -> bool:
+        """Whether there are rules at all."""
+        return bool(self._rules)
 
     def add(self, rule: FaultRule) -> None:
         """Add a rule. Requests that were counted before it keep the faults they have."""
@@ -39,19 +67,13 @@ class FaultPlan:
         index = self._seen[run_id, kind]
         return [rule.fault for rule in self._rules if rule.of == kind and rule.strikes(index, run_id)]
 
-    def wants_kind_first(self, run_id: str) -> bool:
-        """Whether a request's kind must be known before its body is read for good."""
-        return any(
-            rule.of != "any"
-            and not isinstance(rule.fault, Partial)
-            and rule.fault.phase == "before-read"
-            and rule.run_id in {None, run_id}
-            for rule in self._rules
-        )
+    def of_kinds(self, run_id: str) -> list[Fault]:
+        """Give the faults that may strike requests of a run for their kind."""
+        return [rule.fault for rule in self._rules if rule.of != "any" and rule.run_id in {None, run_id}]
 
 
 class RequestFaults:
-    """The faults of one request."""
+    """The faults of one request. Where several of a kind can't hold at once, the strictest does."""
 
     __slots__ = ("_faults", "_kind_known", "_plan", "_run_id")
 
@@ -60,6 +82,10 @@ class RequestFaults:
         self._run_id = run_id
         self._faults: list[Fault] = []
         self._kind_known = False
+
+    def __bool__(self) -> bool:
+        """Whether there are any so far; a request that nothing goes wrong with asks for nothing else."""
+        return bool(self._faults)
 
     def extend(self, faults: Iterable[Fault]) -> None:
         """Add faults that strike this request."""
@@ -74,31 +100,106 @@ class RequestFaults:
     @property
     def wants_kind_first(self) -> bool:
         """Whether the kind decides if something strikes before anything is read."""
-        return self._plan.wants_kind_first(self._run_id)
+        return self._plan.has_rules and any(
+            isinstance(fault, PhasedFault) and fault.phase == "before-read"
+            for fault in self._plan.of_kinds(self._run_id)
+        )
+
+    @property
+    def most_before_kind(self) -> int | None:
+        """How many bytes may be read at once while the kind decides how a body is read; None if it doesn't."""
+        if not self._plan.has_rules:
+            return None
+        pieces = (piece_of(fault) for fault in self._plan.of_kinds(self._run_id))
+        return min((piece for piece in pieces if piece is not None), default=None)
 
     def at(self, phase: Phase, *, lines: int = 0) -> list[PhasedFault]:
-        """Give the faults of a phase (`after-lines`: of exactly that many), those that only take time first."""
+        """Give the faults of a phase (`after-lines`: of exactly that many), in the order in which they strike."""
         faults = [
             fault
             for fault in self._faults
-            if not isinstance(fault, Partial)
+            if isinstance(fault, PhasedFault)
             and fault.phase == phase
             and (phase != "after-lines" or fault.lines == lines)
         ]
-        # What waits comes before what ends the request, or it would never strike; the sort keeps the rules' order.
-        return sorted(faults, key=lambda fault: not isinstance(fault, Latency | Stall))
+        # What ends the request comes last, or the others would never strike; the sort keeps the rules' order.
+        return sorted(faults, key=_rank)
 
     def next_stop(self, lines: int) -> int | None:
-        """Give the first number of lines past `lines` after which a fault takes effect, or None."""
+        """Give the first number of lines past `lines` after which a fault strikes, or None."""
         stops = (
             fault.lines
             for fault in self._faults
-            if fault.lines > lines and (isinstance(fault, Partial) or fault.phase == "after-lines")
+            if isinstance(fault, PhasedFault) and fault.phase == "after-lines" and fault.lines > lines
         )
         return min(stops, default=None)
 
+    def of(self, kind: type[FaultT]) -> list[FaultT]:
+        """Give the faults of a kind, those that strike any request first, in the order of the rules."""
+        return [fault for fault in self._faults if isinstance(fault, kind)]
+
+    def first(self, kind: type[FaultT]) -> FaultT | None:
+        """Give the fault of a kind whose rule comes first, if there is one."""
+        return next(iter(self.of(kind)), None)
+
     @property
     def partial(self) -> Partial | None:
-        """The fault that takes the fewest lines, if any takes only some."""
-        partials = (fault for fault in self._faults if isinstance(fault, Partial))
-        return min(partials, key=lambda fault: fault.lines, default=None)
+        """What takes the fewest lines, if something takes only some."""
+        return min(self.of(Partial), key=lambda fault: fault.lines, default=None)
+
+    def bandwidth(self, stream: Stream) -> Bandwidth | None:
+        """The lowest bandwidth of a stream, if it is limited."""
+        return min((each for each in self.of(Bandwidth) if each.stream == stream), key=_rate, default=None)
+
+    def limit(self, stream: Stream) -> LimitData | None:
+        """The lowest limit of a stream, if it has one."""
+        return min((each for each in self.of(LimitData) if each.stream == stream), key=_size, default=None)
+
+    @property
+    def slicer(self) -> Slicer | None:
+        """What cuts the answer into the smallest pieces, if something does."""
+        return min(self.of(Slicer), key=_size, default=None)
+
+    @property
+    def slow_close(self) -> SlowClose | None:
+        """What closes the connection the latest, if something does."""
+        return max(self.of(SlowClose), key=lambda fault: fault.seconds, default=None)
+
+    @property
+    def shape_answer(self) -> bool:
+        """Whether the answer goes out in another way than at once and whole."""
+        return bool(self) and (
+            bool(self.at("in-answer"))
+            or self.slicer is not None
+            or self.bandwidth("downstream") is not None
+            or self.limit("downstream") is not None
+        )
+
+
+def piece_of(fault: Fault | None) -> int | None:
+    """How many bytes a fault lets pass at once; None if it doesn't care."""
+    match fault:
+        case Bandwidth(rate=rate):
+            return max(1, rate // PIECES_A_SECOND)
+        case LimitData(size=size) | Slicer(size=size):
+            return max(1, size)
+        case _:
+            return None
+
+
+def _rank(fault: PhasedFault) -> int:
+    match fault:
+        case Latency() | Stall():
+            return _TAKES_TIME
+        case Forget() | ForeignWriter() | CompletedElsewhere():
+            return _CHANGES_STATE
+        case _:
+            return _MAY_END_THE_REQUEST
+
+
+def _rate(fault: Bandwidth) -> int:
+    return fault.rate
+
+
+def _size(fault: LimitData | Slicer) -> int:
+    return fault.size

@@ -13,18 +13,20 @@ A completion is decided when the body has ended, because only then is it known t
 breaks off after its completion line has completed nothing.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, Literal, TypeAlias, assert_never
 
 import msgspec
 
 from fake_backend import answers
 from fake_backend.answers import Answer
+from fake_backend.faults import Duplicate, Fault, Partial, Poison
 from fake_backend.lines import BadLine, CompletionLine, EventLine, Overflow, parse_line
 from fake_backend.records import (
     BackendRecord,
     CompletionDecision,
     CompletionReceived,
+    FaultStruck,
     LineDecision,
     LineReceived,
 )
@@ -42,28 +44,37 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     Exactly as much as a limit is allowed; one more is a 413 (wire protocol, "Answers"). Raises ValueError for a limit
     below 1.
+
+    `proxy_request_bytes` is the limit of a proxy in front, None for no such proxy. It refuses a larger body whole, with
+    a page that says nothing of numbers; a body whose length isn't announced it holds until its end, so that lines then
+    aren't decided as they arrive.
     """
 
     max_line_bytes: int = 1_000_000
     max_request_bytes: int = 5_000_000
     max_request_events: int = 1_000
+    proxy_request_bytes: int | None = None
 
     def __post_init__(self) -> None:
         for name in self.__struct_fields__:
             value = getattr(self, name)
-            if value < 1:
+            if value is not None and value < 1:
                 raise ValueError(f"{name} is {value!r}; a limit is an integer from 1")
 
 
 class Run:
-    """The state of one run, and the events it accepted (none where `keep_events` is False)."""
+    """The state of one run, and the events it accepted (none where `keep_events` is False).
 
-    __slots__ = ("complete", "events", "keep_events", "last_accepted_seq", "run_id")
+    `epoch` is that of the writer that has fenced the run, 0 where none has.
+    """
+
+    __slots__ = ("complete", "epoch", "events", "keep_events", "last_accepted_seq", "run_id")
 
     def __init__(self, run_id: str, *, keep_events: bool = True) -> None:
         self.run_id = run_id
         self.last_accepted_seq = 0
         self.complete = False
+        self.epoch = 0
         self.keep_events = keep_events
         self.events: list[dict[str, Any]] = []
 
@@ -71,8 +82,9 @@ class Run:
 class RequestIngest:
     """The work of one request on a run: lines in, records out, and the answer.
 
-    `write` is given a record of every decision. While `ignoring` is set, lines are read and not taken (the fault
-    `partial`).
+    `write` is given a record of every decision. While `ignoring` is set, lines are read and not taken; `partial`
+    sets it in time. `poisons` say which lines are refused for their content, and `duplicated_by` that a 200 tells all
+    as duplicates. Those three are faults, and None or empty without them.
     """
 
     __slots__ = (
@@ -84,8 +96,11 @@ class RequestIngest:
         "_write",
         "accepted",
         "duplicate",
+        "duplicated_by",
         "ignoring",
         "lines",
+        "partial",
+        "poisons",
     )
 
     def __init__(self, run: Run, *, request: int, write: Write, limits: Limits) -> None:
@@ -96,6 +111,9 @@ class RequestIngest:
         self._events = 0
         self._completion: CompletionLine | None = None
         self.ignoring = False
+        self.partial: Partial | None = None
+        self.poisons: Sequence[Poison] = ()
+        self.duplicated_by: Duplicate | None = None
         self.accepted = 0
         self.duplicate = 0
         self.lines = 0
@@ -103,6 +121,9 @@ class RequestIngest:
     def take(self, lines: Iterable[bytes], *, time: float) -> Answer | None:
         """Decide lines in order, up to the first that is refused; give the answer that refuses it, or None."""
         for line in lines:
+            if self.partial is not None and self.lines >= self.partial.lines and not self.ignoring:
+                self.ignoring = True
+                self._record_fault(self.partial, time)
             self.lines += 1
             if self.ignoring:
                 self._ignore(line, time)
@@ -140,6 +161,11 @@ class RequestIngest:
             refusal = None
         if refusal is not None:
             return refusal
+        if self.duplicated_by is not None and self.accepted:
+            self._record_fault(self.duplicated_by, time)
+            return answers.taken(
+                accepted=0, duplicate=self.accepted + self.duplicate, last_accepted_seq=self._run.last_accepted_seq
+            )
         return answers.taken(
             accepted=self.accepted, duplicate=self.duplicate, last_accepted_seq=self._run.last_accepted_seq
         )
@@ -158,6 +184,8 @@ class RequestIngest:
             self._record_completion(held.final_seq, "line", "invalid", time)
         match parsed:
             case EventLine() if held is None:
+                if self.poisons and (poison := self._poison_in(line)) is not None:
+                    return self._refuse(parsed, line, poison, time)
                 return self._take_event(parsed, line, time)
             case CompletionLine() if held is None:
                 self._completion = parsed
@@ -201,6 +229,16 @@ class RequestIngest:
         self._record_line(parsed, line, decision, time)
         return refusal
 
+    def _poison_in(self, line: bytes) -> Poison | None:
+        return next((poison for poison in self.poisons if poison.containing.encode() in line), None)
+
+    def _refuse(self, parsed: EventLine, line: bytes, poison: Poison, time: float) -> Answer:
+        self._record_fault(poison, time)
+        self._record_line(parsed, line, "refused", time)
+        if poison.status == 413:  # noqa: PLR2004 - as the fault says it: Too Large
+            return answers.line_too_large(self._run.last_accepted_seq)
+        return answers.bad_request("Event payload must be an object")
+
     def _ignore(self, line: bytes, time: float) -> None:
         parsed = parse_line(line)
         self._record_line(parsed if isinstance(parsed, EventLine) else None, line, "ignored", time)
@@ -219,6 +257,9 @@ class RequestIngest:
             refusal = answers.completion_mismatch(final_seq=final_seq, last_accepted_seq=run.last_accepted_seq)
         self._record_completion(final_seq, by, decision, time)
         return refusal
+
+    def _record_fault(self, fault: Fault, time: float) -> None:
+        self._write(FaultStruck(time=time, request=self._request, fault=fault))
 
     def _record_line(self, parsed: EventLine | None, line: bytes, decision: LineDecision, time: float) -> None:
         exact = parsed is not None and parsed.exact

@@ -5,9 +5,10 @@ record carries its `time` (seconds on the event loop's clock) and, except for wh
 of its `request` (1 for the first that this backend saw). Records go to JSON and back without loss, by `encode_record`
 and `decode_record`.
 
-A request has one RequestStarted, first, and one AnswerSent or RequestBroken. A RequestBroken says when the request
-was over for its client, and isn't always the last record of it: a backend that is slow (the fault `latency`) goes on
-with what it has read, and takes lines, after the client has left.
+A request has one RequestStarted, first, and one AnswerSent or RequestBroken. Those say when the request was over for
+its client, and aren't always the last records of it: a backend that is slow (the fault `latency`) goes on with what it
+has read, and takes lines, after the client has left; one whose proxy gave up (`late_accept`) takes them after the
+answer; and a connection may be reset (`close_on_reuse`) long after.
 """
 
 import json
@@ -17,9 +18,11 @@ import msgspec
 
 from fake_backend.faults import Fault
 
-LineDecision: TypeAlias = Literal["accepted", "duplicate", "gap", "complete", "invalid", "too-large", "ignored"]
-"""What became of a line: taken; already had; past the next number; the run is complete; broken; over a limit; or left
-unread by a fault."""
+LineDecision: TypeAlias = Literal[
+    "accepted", "duplicate", "gap", "complete", "invalid", "too-large", "refused", "ignored"
+]
+"""What became of a line: taken; already had; past the next number; the run is complete; broken; over a limit; well
+formed and refused for its content all the same, by a fault; or left unread by a fault."""
 
 CompletionDecision: TypeAlias = Literal["completed", "already-complete", "mismatch", "invalid"]
 
@@ -97,7 +100,7 @@ class BodyEnded(Record, frozen=True, kw_only=True):
 
 
 class FaultStruck(Record, frozen=True, kw_only=True):
-    """A fault took effect on a request."""
+    """A fault took effect on a request; for `close_on_reuse`, on the connection that it came over."""
 
     request: int
     fault: Fault
@@ -113,14 +116,14 @@ class AnswerSent(Record, frozen=True, kw_only=True):
 
 
 class RequestBroken(Record, frozen=True, kw_only=True):
-    """A request ended without a whole answer: by a fault, because the client went away, or as the backend stopped."""
+    """A request ended without a whole answer: by a fault, because the client went away, or as the backend went down."""
 
     request: int
     cause: BreakCause
 
 
 class StateSet(Record, frozen=True, kw_only=True):
-    """The state of a run was set from outside (a test prepared or changed it), not by a request's lines."""
+    """The state of a run was set from outside (by a test or a fault), not by a request's lines."""
 
     run_id: str
     last_accepted_seq: int
@@ -128,8 +131,25 @@ class StateSet(Record, frozen=True, kw_only=True):
     why: str
 
 
+class BackendWentDown(Record, frozen=True, kw_only=True):
+    """The backend's connections were reset, and new ones are refused from here on."""
+
+
+class BackendCameUp(Record, frozen=True, kw_only=True):
+    """The backend listens again."""
+
+
 BackendRecord: TypeAlias = (
-    RequestStarted | LineReceived | CompletionReceived | BodyEnded | FaultStruck | AnswerSent | RequestBroken | StateSet
+    RequestStarted
+    | LineReceived
+    | CompletionReceived
+    | BodyEnded
+    | FaultStruck
+    | AnswerSent
+    | RequestBroken
+    | StateSet
+    | BackendWentDown
+    | BackendCameUp
 )
 
 _decoder: Final[msgspec.json.Decoder[Any]] = msgspec.json.Decoder(BackendRecord)

@@ -26,7 +26,6 @@ from fake_backend import (
     FaultStruck,
     LineReceived,
     ListenError,
-    Partial,
     RequestBroken,
     RequestStarted,
     encode_record,
@@ -34,7 +33,7 @@ from fake_backend import (
 from fake_backend.fault_file import load_faults
 
 _BROKEN: Final = {
-    "fault": "connection reset by a fault",
+    "fault": "connection ended by a fault",
     "client-disconnected": "client left",
     "shutdown": "cut off, the backend ended",
 }
@@ -119,7 +118,8 @@ class Ledger:
                 self._open[number].completion = decision
             case FaultStruck(request=number, fault=fault) if number in self._open:
                 kind = str(fault.__struct_config__.tag)
-                self._open[number].faults.append(kind if isinstance(fault, Partial) else f"{kind} {fault.phase}")
+                phase = getattr(fault, "phase", None)  # some strike no single point of a request
+                self._open[number].faults.append(kind if phase is None else f"{kind} {phase}")
                 self._totals_of(self._open[number].run_id).faults += 1
             case AnswerSent(request=number, time=time, status=status, body=body):
                 self._close(number, time, f"{status} {body}")

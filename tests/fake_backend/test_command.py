@@ -95,7 +95,7 @@ async def test_the_command_serves_until_it_is_told_to_end(tmp_path: Path, number
     assert process.returncode == 0
     said = rest.decode()
     assert "demo  2 accepted  -> 200" in said
-    assert "demo  1 duplicate, 1 accepted  !reset_peer after-accept  -> connection reset by a fault" in said
+    assert "demo  1 duplicate, 1 accepted  !reset_peer after-accept  -> connection ended by a fault" in said
     assert "demo  1 accepted, 1 ignored  !partial  -> 200" in said
     assert said.splitlines()[-2].split() == ["demo", "3", "4", "1", "4", "no", "2"]
     records = [decode_record(line) for line in written]

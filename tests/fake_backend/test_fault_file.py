@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fake_backend import FaultFileError, FaultRule, Latency, Partial, ResetPeer, Stall, Status
+from fake_backend import FaultFileError, FaultRule, LateAccept, Latency, Partial, ResetPeer, Stall, Status
 from fake_backend.fault_file import load_faults, parse_faults
 
 EXAMPLE = """
@@ -54,6 +54,19 @@ def test_a_file_holds_rules_with_the_fields_of_their_faults_beside_them(tmp_path
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ('kind = "late_accept"\nseconds = 1\nstatus = false', FaultRule(fault=LateAccept(seconds=1.0, status=None))),
+        ('kind = "stall"\nseconds = false\nrun_id = false', FaultRule(fault=Stall())),
+        ('kind = "status"\nstatus = 200\nbody = false', FaultRule(fault=Status(status=200))),
+    ],
+)
+def test_false_stands_for_nothing(text: str, rule: FaultRule) -> None:
+    """TOML has no null, and some keys may be None."""
+    assert parse_faults(f"[[fault]]\n{text}") == (rule,)
+
+
 def test_an_empty_file_holds_no_rule() -> None:
     """No fault is a fine set of faults."""
     assert parse_faults("# nothing yet") == ()
@@ -70,10 +83,21 @@ FIRST = '[[fault]]\nkind = "reset_peer"\n\n'
         ("fault = 1", r"faults.toml: 'fault' is no array of tables; each rule begins with \[\[fault\]\]"),
         ("fault = [1]", "faults.toml: 'fault' is no array of tables"),
         ("[fault]\nkind = 'stall'", "faults.toml: 'fault' is no array of tables"),
-        (FIRST + "[[fault]]", r"faults.toml: fault 2 \(line 4\): kind is missing; it is one of latency, reset_peer,"),
+        (
+            FIRST + "[[fault]]",
+            r"faults.toml: fault 2 \(line 4\): kind is missing; it is one of latency, stall, reset_peer,",
+        ),
         ("fault = [{}]", "faults.toml: fault 1: kind is missing"),
         (FIRST + '[[fault]]\nkind = "stal"', r"line 4\): kind is 'stal'; .*\(did you mean stall\?\)"),
         ("[[fault]]\nkind = 3", "kind is 3; it is one of latency"),
+        ('[[fault]]\nkind = "bandwith"\nrate = 1', r"kind is 'bandwith'; .*\(did you mean bandwidth\?\)"),
+        ('[[fault]]\nkind = "duplicate"\nlines = 1', "unknown key 'lines'; duplicate knows kind, of, requests"),
+        ('[[fault]]\nkind = "bandwidth"\nrate = 1\nstream = "up"', r"stream is 'up'; it is one of upstream, downst"),
+        ('[[fault]]\nkind = "bandwidth"\nrate = 0.5', "rate is 0.5; expected `int`, got `float`"),
+        ('[[fault]]\nkind = "poison"\ncontaining = "a"\nstatus = 409', "status is 409; it is one of 400, 413$"),
+        ('[[fault]]\nkind = "poison"\ncontaining = ""', "containing is ''; it is a text"),
+        ('[[fault]]\nkind = "late_accept"\nseconds = 1\nstatus = "no"', "status is 'no'; expected `int"),
+        ('[[fault]]\nkind = "down"\nseconds = false', "seconds is False; expected `float`, got `bool`"),
         (
             '[[fault]]\nkind = "latency"\nsecond = 1',
             r"unknown key 'second'; latency knows .*\(did you mean seconds\?\)",

@@ -1,20 +1,66 @@
 """Rules as data: which requests they choose, and which values make sense."""
 
-from typing import Any
+import json
+from typing import Any, get_args
 
 import msgspec
 import pytest
 
-from fake_backend import Fault, FaultRule, Latency, Partial, ResetPeer, Stall, Status
+from fake_backend import (
+    Bandwidth,
+    CloseOnReuse,
+    CompletedElsewhere,
+    Down,
+    Duplicate,
+    ExpireToken,
+    Fault,
+    FaultRule,
+    Fence,
+    ForeignWriter,
+    Forget,
+    LateAccept,
+    Latency,
+    LimitData,
+    Partial,
+    Poison,
+    ResetPeer,
+    Slicer,
+    SlowClose,
+    Stall,
+    Status,
+    Timeout,
+)
+from fake_backend.fault_file import parse_faults
 
 FAULTS: list[Fault] = [
-    Latency(seconds=0.5, phase="after-lines", lines=3),
+    Latency(seconds=0.5, phase="after-lines", lines=3, jitter=0.25),
     ResetPeer(),
     Stall(),
     Stall(seconds=2.0, phase="in-answer"),
+    Timeout(seconds=2.0, phase="after-accept"),
+    Down(seconds=30.0),
+    SlowClose(seconds=1.5),
+    CloseOnReuse(),
+    Bandwidth(rate=1_000, stream="upstream"),
+    Slicer(size=1, delay=0.1),
+    LimitData(size=0),
     Status(status=429, headers={"Retry-After": "1"}, body="<h1>slow</h1>", phase="before-read"),
     Partial(lines=0),
+    Duplicate(),
+    Poison(containing='ü"', status=413),
+    LateAccept(seconds=3.0),
+    LateAccept(seconds=3.0, status=None),
+    Forget(last_accepted_seq=4),
+    ForeignWriter(events=2, phase="after-lines", lines=1),
+    CompletedElsewhere(phase="in-answer"),
+    ExpireToken(),
+    Fence(epoch=2),
 ]
+
+
+def test_every_kind_of_fault_is_tested() -> None:
+    """A new kind can't go without a round trip."""
+    assert {type(fault) for fault in FAULTS} == set(get_args(Fault))
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -22,6 +68,55 @@ def test_a_rule_survives_json(fault: Fault) -> None:
     """What is written as JSON is read as the same rule."""
     rule = FaultRule(fault=fault, of="data", requests=(1, 4), run_id="run")
     assert msgspec.json.decode(msgspec.json.encode(rule), type=FaultRule) == rule
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_rule_survives_toml(fault: Fault) -> None:
+    """What is written as a table of a file of faults, with `false` for nothing, is read as the same rule."""
+    table = msgspec.to_builtins(fault) | {"of": "data", "requests": [1, 4], "run_id": "run"}
+    lines = [f"{key} = {_toml(value)}" for key, value in table.items()]
+    rule = FaultRule(fault=fault, of="data", requests=(1, 4), run_id="run")
+    assert parse_faults("\n".join(["[[fault]]", *lines])) == (rule,)
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_toml(name)} = {_toml(each)}" for name, each in value.items()) + "}"
+    return "false" if value is None else json.dumps(value)  # of these, TOML writes all but None as JSON does
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_prints_as_the_call_that_makes_it(fault: Fault) -> None:
+    """What a report shows can be pasted, and is equal to what it shows."""
+    assert eval(repr(fault)) == fault  # noqa: S307 - our own text
+
+
+@pytest.mark.parametrize(
+    ("fault", "scaled"),
+    [
+        (Latency(seconds=2.0, jitter=1.0), Latency(seconds=0.5, jitter=0.25)),
+        (Stall(), Stall()),
+        (Stall(seconds=2.0), Stall(seconds=0.5)),
+        (Timeout(seconds=2.0), Timeout(seconds=0.5)),
+        (Down(seconds=2.0), Down(seconds=0.5)),
+        (SlowClose(seconds=2.0), SlowClose(seconds=0.5)),
+        (LateAccept(seconds=2.0, status=None), LateAccept(seconds=0.5, status=None)),
+        (Slicer(size=4, delay=2.0), Slicer(size=4, delay=0.5)),
+        (Bandwidth(rate=4), Bandwidth(rate=16)),
+        (LimitData(size=4), LimitData(size=4)),
+        (ResetPeer(phase="after-lines", lines=4), ResetPeer(phase="after-lines", lines=4)),
+    ],
+)
+def test_a_rule_is_scaled_with_its_world(fault: Fault, scaled: Fault) -> None:
+    """Where time runs four times as fast, durations are a quarter, rates four times, and all else is the same."""
+    rule = FaultRule(fault=fault, of="data", every=2)
+    assert rule.scaled(0.25) == FaultRule(fault=scaled, of="data", every=2)
+    assert rule.scaled(0.25).scaled(4.0) == rule
+
+
+def test_a_rate_is_scaled_to_a_byte_a_second_at_the_least() -> None:
+    """A bandwidth of nothing would be a stall."""
+    assert FaultRule(fault=Bandwidth(rate=4)).scaled(100.0).fault == Bandwidth(rate=1)
 
 
 @pytest.mark.parametrize(
@@ -49,6 +144,30 @@ def test_a_rule_chooses_its_requests(selectors: dict[str, Any], struck: list[int
         (Latency, {"seconds": float("nan")}, "seconds is nan; it is a duration, from 0"),
         (Stall, {"seconds": float("inf")}, "seconds is inf; it is a duration, from 0"),
         (Latency, {"seconds": 1.0, "phase": "after-lines"}, "lines is 0; .* after how many, from 1"),
+        (Latency, {"seconds": 1.0, "jitter": -0.5}, "jitter is -0.5; it is a duration, from 0"),
+        (Timeout, {"seconds": -1.0}, "seconds is -1.0; it is a duration, from 0"),
+        (Timeout, {"seconds": 1.0, "lines": 2}, "lines is 2; it goes with phase 'after-lines' alone"),
+        (Down, {"seconds": float("inf")}, "seconds is inf; it is a duration, from 0"),
+        (Down, {"seconds": 1.0, "phase": "after-lines"}, "lines is 0; .* after how many, from 1"),
+        (SlowClose, {"seconds": -1.0}, "seconds is -1.0; it is a duration, from 0"),
+        (LateAccept, {"seconds": float("nan")}, "seconds is nan; it is a duration, from 0"),
+        (LateAccept, {"seconds": 1.0, "status": 101}, "status is 101; an answer has one from 200 to 599"),
+        (Bandwidth, {"rate": 0}, "rate is 0; it is bytes a second, from 1"),
+        (Slicer, {"size": 0}, "size is 0; it is the bytes of a piece, from 1"),
+        (Slicer, {"size": 1, "delay": -1.0}, "delay is -1.0; it is a duration, from 0"),
+        (LimitData, {"size": -1}, "size is -1; it is how many bytes pass, from 0"),
+        (Poison, {"containing": ""}, "containing is ''; it is a text that the line of some events holds"),
+        (Poison, {"containing": "a", "status": 409}, "status is 409; a line is refused with 400 or 413"),
+        (
+            Forget,
+            {"last_accepted_seq": -1},
+            "last_accepted_seq is -1; it is the number of the last event",
+        ),
+        (Forget, {"lines": 1}, "lines is 1; it goes with phase 'after-lines' alone"),
+        (ForeignWriter, {"events": 0}, "events is 0; it is how many numbers are taken, from 1"),
+        (ForeignWriter, {"events": 1, "phase": "after-lines"}, "lines is 0; .* after how many, from 1"),
+        (CompletedElsewhere, {"lines": 1}, "lines is 1; it goes with phase 'after-lines' alone"),
+        (Fence, {"epoch": 0}, "epoch is 0; it is the number of a writer, from 1"),
         (ResetPeer, {"phase": "after-lines", "lines": -1}, "lines is -1; .* after how many, from 1"),
         (ResetPeer, {"lines": 2}, "lines is 2; it goes with phase 'after-lines' alone, and phase is 'after-accept'"),
         (Status, {"status": 99}, "status is 99; an answer has one from 200 to 599"),

@@ -5,12 +5,14 @@ from typing import Any, get_args
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fake_backend import (
     AnswerSent,
+    BackendCameUp,
     BackendRecord,
+    BackendWentDown,
     BodyEnded,
     CompletionReceived,
     FakeBackend,
@@ -46,6 +48,8 @@ RECORDS: list[BackendRecord] = [
     AnswerSent(time=2.0, request=1, status=503, body="{}", headers={"Retry-After": "1"}),
     RequestBroken(time=2.0, request=2, cause="shutdown"),
     StateSet(time=3.0, run_id="run", last_accepted_seq=0, complete=False, why="lost"),
+    BackendWentDown(time=4.0),
+    BackendCameUp(time=5.0),
 ]
 
 
@@ -73,6 +77,7 @@ values = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(event=st.dictionaries(st.text(st.characters(exclude_categories=())), values, max_size=3))
 def test_any_event_survives_json(event: dict[str, Any]) -> None:
     """Also the ones that a strict encoder refuses: lone surrogates and integers of any size."""

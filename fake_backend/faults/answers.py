@@ -1,0 +1,106 @@
+"""Faults of what the backend says, and of which lines it takes."""
+
+import re
+from typing import Final, Literal
+
+import msgspec
+
+from fake_backend.faults.base import FaultBase, Phase, check_at_least, check_point, check_seconds
+
+MIN_STATUS: Final = 200
+MAX_STATUS: Final = 599
+
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_FRAMING: Final = {"content-length", "transfer-encoding"}
+
+
+class Status(FaultBase, frozen=True, kw_only=True, tag="status"):
+    """The backend, or a proxy before it, answers `status` with `headers` and `body` instead of the true answer.
+
+    At `before-read` and `before-accept` nothing was taken; at `after-lines` the first `lines` lines were; at
+    `after-accept` all was. `in-answer` is too late for another status. `body` None stands for what a backend says:
+    `{"error": …}`, for 409 and 413 also the true `last_accepted_seq`, and for 200 the true counts so far. A body is
+    sent as JSON where it begins like JSON, else as HTML, unless `headers` name a Content-Type.
+    """
+
+    status: int
+    headers: dict[str, str] = msgspec.field(default_factory=dict)
+    body: str | None = None
+    phase: Phase = "before-accept"
+    lines: int = 0
+
+    def __post_init__(self) -> None:
+        _check_status(self.status)
+        for name, value in self.headers.items():
+            if not _HEADER_NAME.fullmatch(name) or name.lower() in _FRAMING:
+                raise ValueError(f"headers has {name!r}; it is the name of any header but those that frame the body")
+            if _CONTROL.search(value):
+                raise ValueError(f"headers has {value!r} for {name}; a value holds no control characters")
+        if self.phase == "in-answer":
+            raise ValueError("phase is 'in-answer'; a status is answered at an earlier point, such as 'after-accept'")
+        check_point(self.phase, self.lines)
+
+
+class LateAccept(FaultBase, frozen=True, kw_only=True, tag="late_accept"):
+    """A proxy gives up on a request, and the backend behind it takes the request all the same, `seconds` later.
+
+    The body is read whole, and the client gets `status` at once (None: its connection is reset). The lines are decided
+    `seconds` after that, against the run as it is then, and a completion among them too; their records follow the
+    AnswerSent or RequestBroken. A request that would be turned away by its head by then (its token has expired, its
+    run is fenced), or whose backend goes down or ends before, is not taken at all.
+
+    Faults of the points before strike as ever, and so do `partial` and `poison`; those at `after-lines` and
+    `after-accept` don't, because by then nobody is there to be struck. Of several on one request, the first holds.
+    """
+
+    seconds: float
+    status: int | None = 504
+
+    def __post_init__(self) -> None:
+        check_seconds(self.seconds)
+        if self.status is not None:
+            _check_status(self.status)
+
+
+class Partial(FaultBase, frozen=True, kw_only=True, tag="partial"):
+    """Only the first `lines` lines are taken; the rest is read and ignored, and a 200 says how far it got.
+
+    A completion among the ignored lines is ignored like the others, and one by headers with them. The limits of the
+    protocol hold for ignored lines too. Of several on one request, the one of the fewest lines holds.
+    """
+
+    lines: int
+
+    def __post_init__(self) -> None:
+        check_at_least(0, self.lines, "lines", "how many lines are taken")
+
+
+class Duplicate(FaultBase, frozen=True, kw_only=True, tag="duplicate"):
+    """Everything is taken, and the 200 says that all of it was there before: `accepted` 0, and a true number.
+
+    So answers a backend to which a proxy has handed the same request twice.
+    """
+
+
+class Poison(FaultBase, frozen=True, kw_only=True, tag="poison"):
+    """An event line that contains a text is refused, each time it comes; the lines before it stay accepted.
+
+    `containing` is looked for in the bytes of the line, so a text that a sender may escape is no good choice. `status`
+    is 400, with a text that says what such a line lacks and no number, or 413 as for a line that is too large. The
+    line's record has the decision `refused` and the event. What the text doesn't tell apart is refused as well.
+    """
+
+    containing: str
+    status: Literal[400, 413] = 400
+
+    def __post_init__(self) -> None:
+        if not self.containing:
+            raise ValueError("containing is ''; it is a text that the line of some events holds")
+        if self.status not in {400, 413}:
+            raise ValueError(f"status is {self.status}; a line is refused with 400 or 413")
+
+
+def _check_status(status: int) -> None:
+    if not MIN_STATUS <= status <= MAX_STATUS:
+        raise ValueError(f"status is {status}; an answer has one from {MIN_STATUS} to {MAX_STATUS}")

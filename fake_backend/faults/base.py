@@ -1,0 +1,41 @@
+"""What all faults have in common: the points of a request, and the checks of their values."""
+
+import math
+from typing import Any, Final, Literal, TypeAlias
+
+import msgspec
+
+Phase: TypeAlias = Literal["before-read", "before-accept", "after-lines", "after-accept", "in-answer"]
+Stream: TypeAlias = Literal["upstream", "downstream"]
+
+_TIMES: Final = ("seconds", "jitter", "delay")
+
+
+class FaultBase(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", forbid_unknown_fields=True):
+    """A thing that goes wrong with one request."""
+
+
+def check_point(phase: Phase, lines: int) -> None:
+    """Raise ValueError for a point of a request that there isn't."""
+    if phase == "after-lines" and lines < 1:
+        raise ValueError(f"lines is {lines}; with phase 'after-lines' it says after how many, from 1")
+    if phase != "after-lines" and lines != 0:
+        raise ValueError(f"lines is {lines}; it goes with phase 'after-lines' alone, and phase is {phase!r}")
+
+
+def check_seconds(seconds: float, name: str = "seconds") -> None:
+    """Raise ValueError for what is no duration."""
+    if not (seconds >= 0 and math.isfinite(seconds)):
+        raise ValueError(f"{name} is {seconds}; it is a duration, from 0")
+
+
+def check_at_least(least: int, value: int, name: str, what: str) -> None:
+    """Raise ValueError for a number below the least that makes sense."""
+    if value < least:
+        raise ValueError(f"{name} is {value}; it is {what}, from {least}")
+
+
+def scaled_times(fault: FaultBase, factor: float) -> dict[str, Any]:
+    """Give the fields of a fault that are durations, multiplied."""
+    times = {name: getattr(fault, name) for name in _TIMES if name in fault.__struct_fields__}
+    return {name: seconds * factor for name, seconds in times.items() if seconds is not None}

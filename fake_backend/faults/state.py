@@ -1,0 +1,74 @@
+"""Faults that change what the backend knows: where a run stands, who may write to it, and which tokens are good.
+
+All of them outlast the request that they strike.
+"""
+
+from typing import ClassVar
+
+from fake_backend.faults.base import FaultBase, Phase, check_at_least, check_point
+
+
+class Forget(FaultBase, frozen=True, kw_only=True, tag="forget"):
+    """The backend loses state at a point: the run falls back to `last_accepted_seq`, and is complete no more.
+
+    A run that stands lower stays where it is. Writes a StateSet.
+    """
+
+    last_accepted_seq: int = 0
+    phase: Phase = "before-accept"
+    lines: int = 0
+
+    def __post_init__(self) -> None:
+        check_point(self.phase, self.lines)
+        check_at_least(0, self.last_accepted_seq, "last_accepted_seq", "the number of the last event that is left")
+
+
+class ForeignWriter(FaultBase, frozen=True, kw_only=True, tag="foreign_writer"):
+    """Another writer takes the next `events` numbers of the run at a point. Writes a StateSet.
+
+    Those events aren't among the run's. A run that is complete takes nothing of another writer either.
+    """
+
+    events: int
+    phase: Phase = "before-accept"
+    lines: int = 0
+
+    def __post_init__(self) -> None:
+        check_point(self.phase, self.lines)
+        check_at_least(1, self.events, "events", "how many numbers are taken")
+
+
+class CompletedElsewhere(FaultBase, frozen=True, kw_only=True, tag="completed_elsewhere"):
+    """The run is completed by someone else at a point. Writes a StateSet."""
+
+    phase: Phase = "before-accept"
+    lines: int = 0
+
+    def __post_init__(self) -> None:
+        check_point(self.phase, self.lines)
+
+
+class ExpireToken(FaultBase, frozen=True, kw_only=True, tag="expire_token"):
+    """The token of the request expires as it arrives: this request gets 401, and so does each later one with it.
+
+    Another token is as good as before. The later requests are turned away by their heads, so they aren't counted.
+    """
+
+    phase: ClassVar[Phase] = "before-read"
+    lines: ClassVar[int] = 0
+
+
+class Fence(FaultBase, frozen=True, kw_only=True, tag="fence"):
+    """The run is fenced as the request arrives, by a writer of that `epoch`: older ones get 403 (FEN-1).
+
+    From this request on, one to this run whose `Producer-Epoch` header is absent, no number or lower gets
+    `{"error": …, "current_epoch": epoch}`, and nothing of it is read. A higher epoch is taken, and becomes the current
+    one; a fence never falls. Later requests are turned away by their heads, so they aren't counted.
+    """
+
+    epoch: int
+    phase: ClassVar[Phase] = "before-read"
+    lines: ClassVar[int] = 0
+
+    def __post_init__(self) -> None:
+        check_at_least(1, self.epoch, "epoch", "the number of a writer")

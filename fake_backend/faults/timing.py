@@ -1,0 +1,41 @@
+"""Faults that take time and change nothing else."""
+
+from fake_backend.faults.base import FaultBase, Phase, check_point, check_seconds
+
+
+class Latency(FaultBase, frozen=True, kw_only=True, tag="latency"):
+    """The backend waits `seconds`, give or take up to `jitter`, at a point, then goes on as if nothing had been.
+
+    How much of the jitter it is follows from the backend's seed and from the request's number and point, so that the
+    same requests are as slow each time. A wait is never shorter than 0.
+
+    A client that leaves meanwhile changes nothing about that: what the backend has read by then is still taken, which
+    is how a request that timed out comes to be taken later.
+    """
+
+    seconds: float
+    phase: Phase = "after-accept"
+    lines: int = 0
+    jitter: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_seconds(self.seconds)
+        check_seconds(self.jitter, "jitter")
+        check_point(self.phase, self.lines)
+
+
+class Stall(FaultBase, frozen=True, kw_only=True, tag="stall"):
+    """Nothing moves and nothing closes, from a point on, for `seconds` (None: until the client gives up).
+
+    A client that gives up ends the request. The limit of it: while a body is left unread that is larger than the
+    buffers in between, the end of its connection can't be seen behind it, and the request ends with the backend.
+    """
+
+    phase: Phase = "before-read"
+    lines: int = 0
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        check_point(self.phase, self.lines)
+        if self.seconds is not None:
+            check_seconds(self.seconds)

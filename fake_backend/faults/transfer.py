@@ -1,0 +1,53 @@
+"""Faults of how bytes move: slowly, in pieces, or only so many.
+
+`upstream` is the body of the request, on its way to the backend; `downstream` is the answer, with its head. Where
+several of a kind strike one request and stream, the strictest holds.
+"""
+
+from fake_backend.faults.base import FaultBase, Stream, check_at_least, check_seconds
+
+
+class Bandwidth(FaultBase, frozen=True, kw_only=True, tag="bandwidth"):
+    """A stream moves no faster than `rate` bytes a second.
+
+    Upstream the body is read so slowly that the client's upload backs up behind it, once the buffers in between (of
+    the network, and `READ_BUFFER` of ours) are full.
+    """
+
+    rate: int
+    stream: Stream = "downstream"
+
+    def __post_init__(self) -> None:
+        check_at_least(1, self.rate, "rate", "bytes a second")
+
+
+class Slicer(FaultBase, frozen=True, kw_only=True, tag="slicer"):
+    """The answer goes out in pieces of `size` bytes, `delay` seconds apart.
+
+    The last one may be smaller, and so may one that a fault `in-answer` or a bandwidth cuts.
+    """
+
+    size: int
+    delay: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_at_least(1, self.size, "size", "the bytes of a piece")
+        check_seconds(self.delay, "delay")
+
+
+class LimitData(FaultBase, frozen=True, kw_only=True, tag="limit_data"):
+    """The connection is closed once `size` bytes of a stream have passed.
+
+    Upstream, lines that were whole by then are taken, and there is no answer, also where the body ends at just that
+    byte; a body that is shorter passes. A rule for one kind of requests must see a first line to know that kind, so
+    its limit is never reached before that; of a first line past the limit nothing is taken. Downstream, an answer of
+    just that size is whole, and its connection closed after it.
+
+    The client reads an end of the stream and no reset; see `Timeout`.
+    """
+
+    size: int
+    stream: Stream = "downstream"
+
+    def __post_init__(self) -> None:
+        check_at_least(0, self.size, "size", "how many bytes pass")

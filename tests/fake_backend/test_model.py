@@ -1,0 +1,111 @@
+"""The fake is held against a model that was written from the text of the protocol alone."""
+
+import logging
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from fake_backend import Limits
+from tests.fake_backend.model_strategies import EXCHANGES, LIMITS, ODD_LINES
+from tests.fake_backend.model_traffic import COMPLETION, EVENT, Exchange, Leave, LineSpec, RequestSpec
+from tests.fake_backend.model_trial import compare
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _quiet_server() -> Iterator[None]:
+    """Keep aiohttp from logging each request that isn't HTTP: there are many, and none is news."""
+    log = logging.getLogger("aiohttp.server")
+    log.disabled = True
+    yield
+    log.disabled = False
+
+
+def one(*lines: LineSpec, **more: Any) -> Exchange:
+    """Make an exchange of one request."""
+    return Exchange((RequestSpec(lines=lines, **more),))
+
+
+EVENT_LINE = LineSpec()
+COMPLETION_LINE = LineSpec(COMPLETION)
+ROOM = Limits(max_line_bytes=200_000, max_request_bytes=400_000)
+TIGHT = {
+    "line": Limits(max_line_bytes=70, max_request_bytes=400),
+    "request": Limits(max_line_bytes=400, max_request_bytes=150),
+}
+EVERY_BYTE = tuple(range(400))
+
+
+@settings(deadline=None, max_examples=350, suppress_health_check=[HealthCheck.too_slow])
+@given(limits=LIMITS, exchanges=st.lists(EXCHANGES, min_size=1, max_size=5))
+# The run is completed over one connection while another is in the middle of its lines.
+@example(
+    ROOM,
+    [
+        Exchange(
+            (RequestSpec(lines=(EVENT_LINE, EVENT_LINE), cuts=(190,)), RequestSpec(lines=(LineSpec(COMPLETION, 1),))),
+            (0, 1),
+        )
+    ],
+)
+# Two writers race with the same numbers, byte by byte.
+@example(ROOM, [Exchange((RequestSpec(lines=(EVENT_LINE,) * 3, cuts=EVERY_BYTE, chunks=(7,)),) * 2, (0, 1))])
+# The client leaves behind a completion, and behind a last line that lacks only its newline, before the body has ended.
+@example(ROOM, [one(COMPLETION_LINE, chunks=(900,), leave=Leave(245, "half-close")), one(EVENT_LINE)])
+@example(ROOM, [one(LineSpec(ending=b""), chunks=(900,), leave=Leave(220, "abort")), one(EVENT_LINE)])
+# Lines and the chunk that makes no sense come together, or one after the other.
+@example(ROOM, [one(EVENT_LINE, EVENT_LINE, chunks=(30,), garble=30), one()])
+@example(ROOM, [one(EVENT_LINE, EVENT_LINE, chunks=(30,), cuts=EVERY_BYTE, garble=30), one()])
+# A line, a request and a count of events pass their limits with the same byte.
+@example(
+    Limits(max_line_bytes=30, max_request_bytes=61, max_request_events=1),
+    [one(EVENT_LINE, LineSpec(pad_to=("request", 1))), one(EVENT_LINE, EVENT_LINE), one()],
+)
+# An upload is refused by its first line, and the connection goes on to be used.
+@example(ROOM, [one(LineSpec(step=5), *[EVENT_LINE] * 20, cuts=(260, 500)), one(EVENT_LINE)])
+def test_the_fake_does_only_what_the_protocol_says(limits: Limits, exchanges: list[Exchange]) -> None:
+    """Whatever is sent, in whatever pieces: after each of them, answers and state are among those of the model."""
+    compare(limits, exchanges)
+
+
+@pytest.mark.parametrize("step", [-1, 0, 1])
+@pytest.mark.parametrize("odd", ODD_LINES, ids=lambda line: repr(line[:40])[2:-1])
+def test_every_odd_line_is_read_as_the_protocol_reads_it(odd: bytes, step: int) -> None:
+    """Alone, between good lines, without its newline, after a completion, and in a run that is complete."""
+    line = LineSpec(odd, step)
+    compare(ROOM, [one(line), one(EVENT_LINE), one(EVENT_LINE, line, EVENT_LINE, chunks=(9,)), one(EVENT_LINE)])
+    compare(
+        ROOM,
+        [
+            one(LineSpec(odd, step, b"")),
+            one(EVENT_LINE, COMPLETION_LINE, line),
+            one(COMPLETION_LINE),
+            one(line),
+            one(COMPLETION_LINE, line),
+        ],
+    )
+
+
+@pytest.mark.parametrize("cuts", [(), EVERY_BYTE], ids=["whole", "byte by byte"])
+@pytest.mark.parametrize("ending", [b"\n", b"\r\n", b""])
+@pytest.mark.parametrize("past", [-2, -1, 0, 1, 2])
+@pytest.mark.parametrize("limit", ["line", "request"])
+@pytest.mark.parametrize("text", [EVENT, COMPLETION, b"", b"[]"])
+def test_every_byte_around_a_limit_counts(
+    text: bytes, limit: Literal["line", "request"], past: int, ending: bytes, cuts: tuple[int, ...]
+) -> None:
+    """Exactly as much as a limit is taken, one byte more is refused, and what came before it stays accepted."""
+    line = LineSpec(text, 0, ending, (limit, past))
+    bodies = [(line,), (EVENT_LINE, line), (EVENT_LINE, EVENT_LINE, line, EVENT_LINE)]
+    compare(TIGHT[limit], [*(one(*body, cuts=cuts) for body in bodies), one()])
+
+
+@pytest.mark.parametrize("events", [2, 3, 4, 5])
+@pytest.mark.parametrize("tail", [(), (EVENT_LINE,), (COMPLETION_LINE,), (LineSpec(step=1),), (LineSpec(step=-1),)])
+def test_one_event_too_many_is_refused(events: int, tail: tuple[LineSpec, ...]) -> None:
+    """Duplicates are events too, a completion is none, and the events up to the limit stay accepted."""
+    limits = Limits(max_request_events=3)
+    duplicates = tuple(LineSpec(step=-index) for index in range(1, events + 1))
+    compare(limits, [one(*[EVENT_LINE] * events, *tail), one(EVENT_LINE, EVENT_LINE), one(*duplicates, *tail), one()])
