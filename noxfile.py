@@ -18,14 +18,24 @@ def _install(session: nox.Session, *groups: str) -> None:
     session.install("-e", ".[conformance]", *nox.project.dependency_groups(PROJECT, *groups))
 
 
+def _with_sender(arguments: list[str]) -> list[str]:
+    """Name the reference sender, unless the arguments name one."""
+    names_one = any(argument.startswith("--sender") for argument in arguments)
+    return arguments if names_one else [*REFERENCE, *arguments]
+
+
 @nox.session
 def conformance(session: nox.Session) -> None:
     """Judge a sender: the reference sender, or the one that the arguments name (`nox -- --sender MODULE:FACTORY`)."""
     _install(session)
-    arguments = session.posargs
-    if not any(argument.startswith("--sender") for argument in arguments):
-        arguments = [*REFERENCE, *arguments]
-    session.run("sendproof", "check", *arguments)
+    session.run("sendproof", "check", *_with_sender(session.posargs))
+
+
+@nox.session
+def simulate(session: nox.Session) -> None:
+    """Search for trouble that makes a sender break a rule: the reference sender, or the one that the arguments name."""
+    _install(session)
+    session.run("sendproof", "simulate", *_with_sender(session.posargs))
 
 
 @nox.session

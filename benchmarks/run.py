@@ -19,6 +19,7 @@ from rich.table import Table
 from benchmarks.enqueue import enqueue
 from benchmarks.event_log import query
 from benchmarks.memory import memory
+from benchmarks.search import check, growth, schedules
 from benchmarks.throughput import scaling, throughput
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from benchmarks.figures import Figure
 
-BENCHMARKS = {each.__name__: each for each in (throughput, enqueue, memory, query, scaling)}
+BENCHMARKS = {each.__name__: each for each in (throughput, enqueue, memory, query, scaling, schedules, growth, check)}
 _WIDTH = 150
 # Left to itself, glibc gives the memory of each request back to the system and asks for it again, or doesn't: as the
 # heap happens to lie, the ceiling is at 0.6 or at 1.3 million events a second. Kept, it is as high as it can be.
@@ -46,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.run",
-        description="Measure the sender and the event log beside their yardsticks. Exits with 1 if a goal is missed.",
+        description="Measure the sender, the event log and the judge beside their yardsticks. Exits with 1 if a goal is missed.",
         epilog="Compare figures of one run only: another run meets another machine, or another mood of the same one.",
     )
     parser.add_argument(

@@ -2,15 +2,52 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from conformance.history import EnqueueCalled
     from fake_backend.records import LineReceived
+
+Found = TypeVar("Found")
+
+_IN_ORDER = msgspec.json.Encoder(order="sorted")
+_LONGEST_FLOAT = 25
+_ESCAPED = 6
+_ESCAPED_FOR_THE_WEB = "<>&\u2028\u2029"
+_ESCAPED_BY_SOME = "<>&'/\\"
+
+
+_MOST_REMEMBERED = 20_000
+_NOTHING: dict[str, Any] = {}
+
+
+def _once_an_event(find: Callable[[dict[str, Any]], Found]) -> Callable[[dict[str, Any]], Found]:
+    """Remember what was found about an event, since every checker asks for most events of a history, and often.
+
+    Events are those of records, which don't change any more. They can't be hashed; while one is remembered, no other
+    has its id.
+    """
+    remembered: dict[int, tuple[dict[str, Any], Found]] = {}
+
+    @functools.wraps(find)
+    def find_once(event: dict[str, Any]) -> Found:
+        known = remembered.get(id(event))
+        if known is not None:
+            return known[1]
+        if len(remembered) >= _MOST_REMEMBERED:
+            remembered.clear()
+        found = find(event)
+        remembered[id(event)] = event, found
+        return found
+
+    return find_once
 
 
 def without(calls: list[EnqueueCalled], lines: Iterable[LineReceived]) -> list[EnqueueCalled]:
@@ -18,7 +55,7 @@ def without(calls: list[EnqueueCalled], lines: Iterable[LineReceived]) -> list[E
     there = Counter(content(line.event) for line in lines if line.event is not None)
     left = []
     for call in calls:
-        key = content(call.event or {})
+        key = content(call.event or _NOTHING)
         if there[key] > 0:
             there[key] -= 1
         else:
@@ -26,17 +63,125 @@ def without(calls: list[EnqueueCalled], lines: Iterable[LineReceived]) -> list[E
     return left
 
 
+@_once_an_event
 def content(event: dict[str, Any]) -> str:
     """An event in a form that is equal for equal events: keys in one order, and 1.0 the same number as 1.
 
     True is not 1, and null is not absent.
     """
-    return json.dumps(_numbers_alike(event), sort_keys=True, separators=(",", ":"))
+    alike = _numbers_alike(event)
+    try:
+        return _IN_ORDER.encode(alike).decode()
+    except UnicodeEncodeError:
+        # It holds a lone surrogate, which msgspec can't write; so does what equals it.
+        return json.dumps(alike, sort_keys=True)
 
 
+@_once_an_event
 def compact_size(event: dict[str, Any]) -> int:
-    """The bytes of an event in the most compact JSON that is usual: no spaces, no needless escapes."""
-    return len(json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode())
+    """The fewest bytes in which a sender may write an event: no spaces, no escape that JSON doesn't ask for.
+
+    Numbers are counted as short as they can be written, so nothing that is equal to the event is shorter.
+    """
+    return _raw_size(_map_floats(event, _shortest))
+
+
+@_once_an_event
+def largest_size(event: dict[str, Any]) -> int:
+    """The most bytes in which a sender may write an event: with spaces, and all escaped that any writer escapes."""
+    text = json.dumps(_map_floats(event, lambda _: 10 ** (_LONGEST_FLOAT - 1)))
+    return len(text) + (_ESCAPED - 1) * sum(map(text.count, _ESCAPED_BY_SOME))
+
+
+def _raw_size(event: dict[str, Any]) -> int:
+    return _bytes_of(json.dumps(event, ensure_ascii=False, separators=(",", ":")))
+
+
+def _bytes_of(text: str) -> int:
+    # A lone surrogate is no UTF-8, and can't go out but escaped.
+    return len(text.encode(errors="backslashreplace"))
+
+
+@_once_an_event
+def _sizes_in_styles(event: dict[str, Any]) -> tuple[int, int, int]:
+    """The bytes of an event in each of the usual ways to write text.
+
+    These are: as it is; all but ASCII escaped, as Python does; what HTML and JavaScript stumble over, as Go does.
+    """
+    text = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
+    raw = _bytes_of(text)
+    web_safe = raw + sum((_ESCAPED - _bytes_of(each)) * text.count(each) for each in _ESCAPED_FOR_THE_WEB)
+    if text.isascii() and "\x7f" not in text:
+        return raw, raw, web_safe
+    return raw, len(json.dumps(event, separators=(",", ":"))), web_safe
+
+
+class Handwriting:
+    """How the writer of some lines writes, so that the size of a line that it would write can be told.
+
+    What a writer puts around texts and integers it puts there in every event of the same shape, whatever that is; and
+    of the ways in which texts are usually written, those count that explain the size of every such line.
+    """
+
+    def __init__(self, lines: Iterable[LineReceived]) -> None:
+        around: dict[str, tuple[set[int], set[int], set[int]]] = {}
+        for line in lines:
+            if line.event is None or line.seq is None:
+                continue
+            of_styles = around.setdefault(_shape(line.event), (set(), set(), set()))
+            for sizes, size in zip(of_styles, _sizes_in_styles(line.event), strict=True):
+                sizes.add(line.size - len(str(line.seq)) - size)
+        self._around = around
+
+    def sizes_of(self, event: dict[str, Any]) -> tuple[int, int] | None:
+        """The least and the most bytes of the line of an event, without its number.
+
+        None where there was no line of its shape, or no usual way explains those that there were.
+        """
+        sizes = [
+            size + next(iter(around))
+            for around, size in zip(self._around.get(_shape(event), ()), _sizes_in_styles(event), strict=False)
+            if len(around) == 1
+        ]
+        return (min(sizes), max(sizes)) if sizes else None
+
+
+@_once_an_event
+def _shape(event: dict[str, Any]) -> str:
+    """What an event is made of, but for its texts and integers: equal for those that differ in these alone."""
+    return json.dumps(_without_texts(event), sort_keys=True)
+
+
+def _without_texts(value: Any) -> Any:
+    match value:
+        case dict():
+            return {key: _without_texts(each) for key, each in value.items()}
+        case list():
+            return [_without_texts(each) for each in value]
+        case str():
+            return "text"
+        case bool() | None | float():
+            return [repr(value)]
+        case _:
+            return 0
+
+
+def _map_floats(value: Any, change: Callable[[float], int]) -> Any:
+    match value:
+        case dict():
+            return {key: _map_floats(each, change) for key, each in value.items()}
+        case list():
+            return [_map_floats(each, change) for each in value]
+        case float():
+            return change(value)
+        case _:
+            return value
+
+
+def _shortest(value: float) -> int:
+    """An integer of as many digits as a float has that mean something: none is written with fewer bytes."""
+    mantissa = repr(abs(value)).partition("e")[0]
+    return int(mantissa.replace(".", "").strip("0") or "0")
 
 
 def _numbers_alike(value: Any) -> Any:

@@ -1,12 +1,9 @@
-"""A history, read once: by request, by run and by sender, so that a checker is a few lines about its rule.
-
-Nothing here judges.
-"""
+"""A history, read once: by request, by run and by sender, so that a checker is a few lines about its rule."""
 
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -20,6 +17,8 @@ from conformance.history import (
     StopOverdue,
     StopReturned,
 )
+from conformance.poison import refused_calls
+from conformance.trouble import Trouble
 from fake_backend.records import (
     AnswerSent,
     BodyEnded,
@@ -87,6 +86,11 @@ class Request:
         return self.answer or self.broken
 
     @property
+    def status(self) -> int:
+        """The status of its answer, 0 if there was none."""
+        return 0 if self.answer is None else self.answer.status
+
+    @property
     def ended_at(self) -> float:
         """When it ended."""
         return math.inf if self.end is None else self.end.time
@@ -99,12 +103,21 @@ class Request:
     @property
     def succeeded(self) -> bool:
         """Whether the sender was told, beyond doubt, that it succeeded."""
-        return self.answer is not None and self.answer.status in _SUCCESS and self.last_told is not None
+        return self.status in _SUCCESS and self.last_told is not None
 
     @cached_property
     def first_seq(self) -> int | None:
         """The number of its first event line."""
         return next((line.seq for line in self.lines if line.seq is not None), None)
+
+    @property
+    def is_told_closed(self) -> bool:
+        """Whether it was answered by a 409 that asks for just what it got, or did for all that was seen of it."""
+        if self.status != _CONFLICT or self.last_told is None:
+            return False
+        if self.first_seq is None and not self.completions:
+            return self.kind == "unknown"
+        return self.last_told == (self.completions[0].final_seq if self.first_seq is None else self.first_seq - 1)
 
     @cached_property
     def highest_seq(self) -> int:
@@ -120,7 +133,7 @@ class Sender:
     enqueues: list[EnqueueCalled] = field(default_factory=list)
     stops: list[StopCalled] = field(default_factory=list)
     returns: list[StopReturned] = field(default_factory=list)
-    overdue: StopOverdue | None = None
+    overdue: dict[int, StopOverdue] = field(default_factory=dict)
 
     @property
     def run_id(self) -> str:
@@ -148,6 +161,7 @@ class Run:
 
     def __init__(self, run_id: str) -> None:
         self.run_id = run_id
+        self.senders: list[Sender] = []
         self.requests: list[Request] = []
         self.lines: list[LineReceived] = []
         self.completions: list[CompletionReceived] = []
@@ -157,11 +171,6 @@ class Run:
     def data(self) -> list[Request]:
         """The requests that carried events, in the order of their first lines."""
         return sorted((each for each in self.requests if each.kind == "data"), key=lambda each: each.data_began)
-
-    def next_data(self, request: Request) -> Request | None:
-        """The next request that carried events after one that has ended."""
-        place = bisect_right(self.data, request.ended, key=lambda each: each.data_began)
-        return self.data[place] if place < len(self.data) else None
 
     @cached_property
     def told(self) -> list[Request]:
@@ -187,33 +196,29 @@ class Run:
         """The completion that took effect."""
         return next((each for each in self.completions if each.decision == "completed"), None)
 
-    def last_before(self, time: float) -> int:
-        """The last number that the backend had accepted before a time."""
-        changes = [(line.time, line.seq or 0) for line in self.taken]
-        changes += [(state.time, state.last_accepted_seq) for state in self.states]
-        return next((last for at, last in sorted(changes, reverse=True) if at < time), 0)
-
     def is_poison(self, call: EnqueueCalled) -> bool:
-        """Whether the backend refused an event for its size, again and again.
+        """Whether the backend refused an event so that its sender may drop it.
 
         A line that is too large isn't read to its end, so the event is told by its size alone.
         """
-        refused = [line.size for line in self.lines if line.decision == "too-large"]
-        if len(refused) < _TIMES_THAT_PROVE_POISON or call.event is None:
+        if call.event is None:
             return False
-        return compact_size(call.event) + MOST_AROUND_AN_EVENT >= min(refused)
+        is_too_large = compact_size(call.event) + MOST_AROUND_AN_EVENT >= self._smallest_that_is_too_large
+        return is_too_large or (call.sender, call.call) in self._refused_calls
 
+    @cached_property
+    def _smallest_that_is_too_large(self) -> float:
+        too_large = [line.size for line in self.lines if line.decision == "too-large"]
+        return min(too_large) if len(too_large) >= _TIMES_THAT_PROVE_POISON else math.inf
+
+    @cached_property
+    def _refused_calls(self) -> set[tuple[int, int]]:
+        return refused_calls(self)
+
+    @cached_property
     def final_answers(self) -> list[Request]:
         """The requests whose answers end all sending: no right to send, or a run that takes nothing more."""
-        found = []
-        for request in self.requests:
-            if request.answer is None:
-                continue
-            first = request.first_seq
-            closed = request.answer.status == _CONFLICT and first is not None and request.last_told == first - 1
-            if closed or request.answer.status in FINAL_STATUSES:
-                found.append(request)
-        return found
+        return [each for each in self.requests if each.is_told_closed or each.status in FINAL_STATUSES]
 
 
 class Evidence:
@@ -226,6 +231,7 @@ class Evidence:
         self.runs: dict[str, Run] = {}
         self.senders: dict[int, Sender] = {}
         self._places = {id(record): place for place, record in enumerate(history.records)}
+        self._found: dict[tuple[str, int], Any] = {}
         for place, record in enumerate(history.records):
             self._sort(record, place)
 
@@ -262,6 +268,7 @@ class Evidence:
                 self.run(run_id).states.append(record)
             case SenderOpened(sender=number):
                 self.senders[number] = Sender(record)
+                self.run(record.run_id).senders.append(self.senders[number])
             case EnqueueCalled(sender=number):
                 self.senders[number].enqueues.append(record)
             case StopCalled(sender=number):
@@ -269,7 +276,7 @@ class Evidence:
             case StopReturned(sender=number):
                 self.senders[number].returns.append(record)
             case StopOverdue(sender=number):
-                self.senders[number].overdue = record
+                self.senders[number].overdue[record.call] = record
             case _:
                 pass  # of no request, run or sender; a checker that needs it reads the records
 
@@ -279,7 +286,36 @@ class Evidence:
 
     def of(self, kind: type[Any]) -> list[Any]:
         """The records of one kind, in order."""
-        return [record for record in self.history.records if isinstance(record, kind)]
+        return self._by_kind.get(kind, [])
+
+    @cached_property
+    def _by_kind(self) -> dict[type[Any], list[Any]]:
+        found: dict[type[Any], list[Any]] = {}
+        for record in self.history.records:
+            found.setdefault(type(record), []).append(record)
+        return found
+
+    def once(self, what: str, about: Sender | Run, find: Callable[[], Found]) -> Found:
+        """What is found about a sender or a run, and found only once, since many checkers ask for it."""
+        key = what, id(about)
+        if key not in self._found:
+            self._found[key] = find()
+        found: Found = self._found[key]
+        return found
+
+    def hearing(self, run: Run) -> Hearing:
+        """What the senders of a run can know."""
+        return self.once("hearing", run, lambda: Hearing(self, run))
+
+    @cached_property
+    def ended(self) -> float:
+        """The time of the last record."""
+        return max((record.time for record in self.history.records), default=self.history.began)
+
+    @cached_property
+    def trouble(self) -> Trouble:
+        """What stood in the senders' way."""
+        return Trouble(self)
 
     def pairs(self) -> Iterator[tuple[Sender, Run]]:
         """Each sender with the run it writes."""
@@ -315,6 +351,9 @@ class Evidence:
         A line that was a duplicate counts as there if the sender could not have known better: some answer had told it
         where the backend stands, and its number was free by that.
         """
+        return self.once("missing", sender, lambda: self._missing(sender))
+
+    def _missing(self, sender: Sender) -> list[EnqueueCalled]:
         run = self.run(sender.run_id)
         there = [line for line in run.lines if line.decision == "accepted" or self._is_blameless_duplicate(run, line)]
         return without(sender.accepted, there)
@@ -329,10 +368,8 @@ class Evidence:
         return bool(told) and (told[-1].last_told or 0) < line.seq
 
     def excuse(self, sender: Sender) -> bool:
-        """Whether something stood in the way of delivery: a final answer, a run closed by another, or the deadline."""
+        """Whether something stood in the way of delivery, for good or until the deadline."""
         run = self.run(sender.run_id)
-        if run.final_answers() or any(state.complete for state in run.states):
+        if run.final_answers or any(state.complete for state in run.states):
             return True
-        if not sender.stops:
-            return False
-        return sender.stop_returned - sender.stop_called >= 0.9 * self.settings.stop_timeout
+        return self.trouble.stood_in_the_way(sender)

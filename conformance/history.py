@@ -10,7 +10,11 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from conformance.settings import Settings
+from fake_backend.records import BackendCameUp as BackendCameUp  # noqa: PLC0414 - given on, so that mypy sees it
 from fake_backend.records import BackendRecord, Record
+from fake_backend.records import BackendWentDown as BackendWentDown  # noqa: PLC0414 - likewise
+
+_encode = msgspec.json.Encoder(order="deterministic").encode
 
 OUTCOMES = frozenset({"accepted", "full", "oversized", "unserializable", "closed"})
 
@@ -75,12 +79,14 @@ class StopOverdue(Record, frozen=True, kw_only=True):
     call: int
 
 
-class BackendWentDown(Record, frozen=True, kw_only=True):
-    """The backend's connections were reset, and new ones are refused from here on."""
+class NetworkTrouble(Record, frozen=True, kw_only=True):
+    """Something happened to the connections between the senders and the backend, and lasts for so many `seconds`.
 
+    What was on its way at that time, or was sent until it is over, may have been lost, or have come late.
+    """
 
-class BackendCameUp(Record, frozen=True, kw_only=True):
-    """The backend listens again."""
+    what: str
+    seconds: float = 0.0
 
 
 class RetryAfterAsked(Record, frozen=True, kw_only=True):
@@ -99,7 +105,7 @@ class StrayRequest(Record, frozen=True, kw_only=True):
 
 
 CallRecord: TypeAlias = SenderOpened | EnqueueCalled | StopCalled | StopReturned | StopOverdue
-AnyRecord: TypeAlias = CallRecord | BackendWentDown | BackendCameUp | RetryAfterAsked | StrayRequest | BackendRecord
+AnyRecord: TypeAlias = CallRecord | NetworkTrouble | RetryAfterAsked | StrayRequest | BackendRecord
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -124,12 +130,12 @@ class History(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     records: tuple[AnyRecord, ...]
 
     def to_json(self) -> bytes:
-        """The history as one line of JSON."""
+        """The history as one line of JSON, the same for equal histories: keys and sets are in one order."""
         try:
-            return msgspec.json.encode(self)
+            return _encode(self)
         except UnicodeEncodeError:
             # An event may hold lone surrogates, which msgspec can't write; json escapes them.
-            return json.dumps(msgspec.to_builtins(self), separators=(",", ":")).encode()
+            return json.dumps(msgspec.to_builtins(self, order="deterministic"), separators=(",", ":")).encode()
 
     @classmethod
     def from_json(cls, text: bytes | str) -> "History":

@@ -90,7 +90,7 @@ def examine(history: History, rules: Iterable[Rule] = RULES) -> list[Findings]:
     return results
 
 
-def select_rules(ids: Sequence[str], levels: frozenset[Level]) -> tuple[Rule, ...]:
+def select_rules(ids: Sequence[str], levels: frozenset[Level] = frozenset(Level)) -> tuple[Rule, ...]:
     """The rules of those ids, or of those levels where no id is given.
 
     Raises:

@@ -11,6 +11,7 @@ from conformance.history import (
     BackendCameUp,
     BackendWentDown,
     EnqueueCalled,
+    NetworkTrouble,
     RetryAfterAsked,
     SenderOpened,
     StopCalled,
@@ -53,6 +54,9 @@ def in_words(record: AnyRecord) -> str:
             return "the backend goes down"
         case BackendCameUp():
             return "the backend comes up"
+        case NetworkTrouble():
+            lasts = f", for {record.seconds:g} s" if record.seconds else ""
+            return f"on the network, {record.what}{lasts}"
         case RetryAfterAsked():
             return f"request {record.request}: the answer asks to wait {record.seconds:g} s"
         case StrayRequest():

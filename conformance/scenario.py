@@ -17,11 +17,9 @@ from urllib.parse import urlsplit
 import msgspec
 
 from conformance.adapter import PluggedSender, snapshot
-from conformance.errors import AdapterError
+from conformance.errors import AdapterError, SuiteError
 from conformance.history import (
     AnyRecord,
-    BackendCameUp,
-    BackendWentDown,
     EnqueueCalled,
     History,
     RetryAfterAsked,
@@ -33,7 +31,6 @@ from conformance.history import (
 )
 from conformance.settings import Settings
 from fake_backend import FakeBackend, Limits
-from fake_backend.faults import FaultRule, Latency, Stall
 from fake_backend.records import AnswerSent, RequestStarted
 
 if TYPE_CHECKING:
@@ -41,6 +38,8 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from conformance.history import Report
+    from conformance.simulation import Link, Network
+    from fake_backend import FaultRule
 
 Factory: TypeAlias = "Callable[[Settings], Any]"
 
@@ -50,6 +49,7 @@ _PATIENCE_WITH_STOP = 3.0
 _QUIET_AT_THE_END = 1.0
 _A_FLOOD = 2_000
 _READING_LATE = 0.5
+"""Seconds after us at which a sender may read the clock that a date is compared with, in real time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +113,7 @@ class StagedSender:
                 outcome=outcome,
                 event=as_it_is,
                 unserializable=what,
-                blocked_for=blocked_for,
+                blocked_for=blocked_for if self._stage.watches_real_time else 0.0,
             )
         )
         if as_it_is is not None and outcome.startswith("raised"):
@@ -135,6 +135,11 @@ class StagedSender:
         report: Report | None = stopping.result()
         self._stage.write(StopReturned(time=self._stage.now(), sender=self._number, call=call, report=report))
 
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What the sender claims."""
+        return self._sender.capabilities
+
     async def delivered(self, count: int | None = None, *, within: float = 60.0) -> bool:
         """Wait until the backend has so many events of this run (all that were enqueued, if not told otherwise)."""
         wanted = self._enqueues if count is None else count
@@ -144,7 +149,9 @@ class StagedSender:
 class Stage:
     """What a script sees of the world."""
 
-    def __init__(self, scenario: Scenario, factory: Factory, *, scale: float) -> None:
+    def __init__(self, scenario: Scenario, factory: Factory, *, scale: float, watches_real_time: bool = True) -> None:
+        self.watches_real_time = watches_real_time
+        """Whether the real time that calls take goes into the history, which then differs from run to run."""
         self._name = scenario.name
         self._factory = factory
         self._scale = scale
@@ -161,6 +168,8 @@ class Stage:
             on_record=self._on_backend_record,
         )
         self.elsewhere = FakeBackend(on_record=self._on_stray_record)
+        self.network: Network | None = None
+        """The simulated network, in the world that has one."""
 
     # Time.
 
@@ -221,21 +230,26 @@ class Stage:
     async def go_down(self) -> None:
         """Take the backend away: connections are reset, new ones refused."""
         await self.backend.go_down()
-        self.write(BackendWentDown(time=self.now()))
 
     async def come_up(self) -> None:
         """Bring it back."""
         await self.backend.come_up()
-        self.write(BackendCameUp(time=self.now()))
+
+    @property
+    def link(self) -> Link:
+        """The way to the backend, with what can go wrong on it.
+
+        Raises:
+            SuiteError: This isn't the simulated world.
+        """
+        if self.network is None:
+            raise SuiteError(f"{self._name} disturbs the network, which only the simulated world can")
+        address = urlsplit(self.backend.url)
+        return self.network.link(address.hostname or "", address.port or 0)
 
     def in_this_world(self, rule: FaultRule) -> FaultRule:
         """A fault with its times as this world has them."""
-        match rule.fault:
-            case Latency() | Stall(seconds=float()) as fault:
-                seconds = self.seconds(fault.seconds or 0.0)
-                return msgspec.structs.replace(rule, fault=msgspec.structs.replace(fault, seconds=seconds))
-            case _:
-                return rule
+        return rule.scaled(self._scale)
 
     # Records.
 
@@ -261,7 +275,8 @@ class Stage:
             self.flooded.set()
         if isinstance(record, AnswerSent):
             asked = next((value for name, value in record.headers.items() if name.lower() == "retry-after"), None)
-            seconds = _seconds_asked(asked)
+            late = _READING_LATE if self.network is None else 0.0
+            seconds = _seconds_asked(asked, late)
             if seconds is not None:
                 self.write(RetryAfterAsked(time=record.time, request=record.request, seconds=seconds))
 
@@ -277,7 +292,7 @@ class Stage:
             )
 
 
-def _seconds_asked(value: str | None) -> float | None:
+def _seconds_asked(value: str | None, late: float) -> float | None:
     if value is None:
         return None
     if value.isdigit():
@@ -286,8 +301,7 @@ def _seconds_asked(value: str | None) -> float | None:
         at = parsedate_to_datetime(value)
     except ValueError:
         return None  # neither form, so it asks for nothing
-    # A sender reads the clock later than we do, and by real time even where time is virtual.
-    return max(at.timestamp() - time.time() - _READING_LATE, 0.0)
+    return max(at.timestamp() - time.time() - late, 0.0)
 
 
 def numbered(count: int, *, first: int = 1, text: str = "") -> Iterable[dict[str, Any]]:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import random
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from conformance.scenario import Stage
 from conformance.simulation import LinkConditions, simulate
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from conformance.history import History
     from conformance.scenario import Factory, Scenario
+    from conformance.settings import Settings
+    from conformance.simulation import Simulation
 
-_LATENCY = 0.005
+_NEARBY = LinkConditions(latency=0.005)
 
 
 class World(Protocol):
@@ -41,14 +45,48 @@ class SimulatedWorld:
             AdapterError: The sender broke the contract of a factory.
             SimulationError: The sender did what can't be simulated, waited for what can't come, or spins.
         """
-        stage = Stage(scenario, factory, scale=1.0)
-        state = random.getstate()
-        random.seed(scenario.name)
-        try:
-            simulate(lambda _: _perform(scenario, stage), conditions=LinkConditions(latency=_LATENCY))
-        finally:
-            random.setstate(state)
-        return stage.history(world="simulated", began=0.0, round_trip=2 * _LATENCY, slack=0.0)
+        return perform_simulated(scenario, factory, conditions=_NEARBY, seed=scenario.name)
+
+
+def perform_simulated(
+    scenario: Scenario,
+    factory: Factory,
+    *,
+    conditions: LinkConditions,
+    seed: int | str,
+    shuffle: bool = False,
+    watches_real_time: bool = True,
+) -> History:
+    """Perform a scenario in virtual time; all randomness, also that of Python's global source, stems from `seed`.
+
+    Only if it `watches_real_time` can a sender be seen that blocks without virtual time passing; the history then isn't
+    the same to the byte each time.
+
+    Raises:
+        AdapterError: The sender broke the contract of a factory.
+        SimulationError: The sender did what can't be simulated, waited for what can't come, or spins.
+    """
+    stage = Stage(scenario, factory, scale=1.0, watches_real_time=watches_real_time)
+
+    def main(simulation: Simulation) -> Coroutine[Any, Any, float]:
+        stage.network = simulation.network
+        return _perform(scenario, stage)
+
+    state = random.getstate()
+    random.seed(seed)
+    try:
+        simulate(main, conditions=conditions, seed=seed, shuffle=shuffle)
+    finally:
+        random.setstate(state)
+    return stage.history(world="simulated", began=0.0, round_trip=_round_trip(conditions, stage.settings), slack=0.0)
+
+
+def _round_trip(conditions: LinkConditions, settings: Settings) -> float:
+    """Seconds that a request and its answer take at the most, while nothing else is on its way."""
+    delay = 2 * (conditions.latency + conditions.jitter)
+    if conditions.bandwidth is None:
+        return delay
+    return delay + 2 * max(settings.max_window_bytes, settings.max_event_bytes) / conditions.bandwidth
 
 
 class TcpWorld:

@@ -17,7 +17,7 @@ from conformance.judge import Judgement, claimed_capabilities, judge, scenarios_
 from conformance.scenarios import SCENARIOS
 from conformance.simulation import SimulationError
 from conformance.worlds import SimulatedWorld, TcpWorld
-from sendproof.verdicts import explain, list_rules, print_verdicts
+from sendproof.verdicts import explain, list_rules, print_verdicts, verdict_console
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +32,6 @@ _LEVELS = {
 }
 _FAILED = 1
 _COULD_NOT_BE_JUDGED = 2
-_WIDTH_OF_A_FILE = 120
 
 _HELP = """Judge a sender: perform every scenario with it, and hold what the backend saw against the rules.
 
@@ -93,7 +92,7 @@ def check(
     verbose: bool,
 ) -> None:
     """Judge a sender, list the rules, or explain one."""
-    console = Console(width=None if sys.stdout.isatty() else _WIDTH_OF_A_FILE, highlight=False, markup=False)
+    console = verdict_console()
     if wants_list:
         list_rules(console, RULES, SCENARIOS)
         return

@@ -24,6 +24,10 @@ Run a backend that keeps everything in memory, and misbehaves if asked to:
 Judge an asyncio sender by how it behaves when things go wrong:
   sendproof check --help
 
+\b
+Search for a failure that nobody wrote down, and get the smallest one:
+  sendproof simulate --help
+
 `sendproof COMMAND --help` tells more about each.
 """
 
@@ -38,6 +42,8 @@ class _Command:
 
 _COMMANDS = {
     "check": _Command(about="Judge a sender: does it keep the rules when things go wrong?", extra="conformance"),
+    "simulate": _Command(about="Search for trouble that makes a sender break a rule.", extra="conformance"),
+    "replay": _Command(about="Perform a schedule again that `simulate` has found.", extra="conformance"),
     "backend": _Command(about="Run a backend that takes events, and misbehaves if asked to.", extra="backend"),
     "send": _Command(about="Ship a file or standard input, one JSON object a line.", extra="cli"),
 }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -15,9 +17,8 @@ from conformance.prose import in_words
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rich.console import Console
-
     from conformance.catalogue import Rule
+    from conformance.findings import Violation
     from conformance.judge import Failure, Verdict
     from conformance.scenario import Scenario
 
@@ -29,6 +30,12 @@ _STYLES = {
 }
 _SCENARIOS_IN_FULL = 2
 _VIOLATIONS_IN_FULL = 2
+_WIDTH_OF_A_FILE = 120
+
+
+def verdict_console() -> Console:
+    """Where verdicts are printed: standard output, wide enough to be read in a file."""
+    return Console(width=None if sys.stdout.isatty() else _WIDTH_OF_A_FILE, highlight=False, markup=False)
 
 
 def print_verdicts(console: Console, title: str, verdicts: Sequence[Verdict]) -> None:
@@ -85,6 +92,13 @@ def explain(console: Console, rule: Rule, scenarios: Sequence[Scenario]) -> None
             _indent(console, Text.assemble((scenario.name, "cyan"), f"\n  {scenario.story}"), by=2)
 
 
+def print_violation(console: Console, violation: Violation, *, began: float, indent: int) -> None:
+    """Print a contradiction, and the records behind it with their times since the beginning."""
+    _indent(console, Text(violation.sentence, style="red"), by=indent)
+    for record in sorted(violation.records, key=lambda each: each.time):
+        _indent(console, Text(f"{record.time - began:9.3f} s  {in_words(record)}"), by=indent)
+
+
 def _print_failures(console: Console, verdict: Verdict) -> None:
     rule = verdict.rule
     console.print()
@@ -102,10 +116,7 @@ def _print_scenario(console: Console, failures: list[Failure]) -> None:
     scenario = failures[0].scenario
     _indent(console, Text.assemble((scenario.name, "cyan"), f": {scenario.story}"), by=2)
     for failure in failures[:_VIOLATIONS_IN_FULL]:
-        _indent(console, Text(failure.violation.sentence, style="red"), by=4)
-        for record in sorted(failure.violation.records, key=lambda each: each.time):
-            at = record.time - failure.history.began
-            _indent(console, Text(f"{at:9.3f} s  {in_words(record)}"), by=4)
+        print_violation(console, failure.violation, began=failure.history.began, indent=4)
     if len(failures) > _VIOLATIONS_IN_FULL:
         _indent(console, f"… and {len(failures) - _VIOLATIONS_IN_FULL} more like it", by=4)
 

@@ -6,21 +6,26 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from conformance.contents import content
+from conformance.losses import changes, lost_events
+from fake_backend.faults import Duplicate
+from fake_backend.records import LineReceived
 
 if TYPE_CHECKING:
     from conformance.evidence import Evidence, Request, Run, Sender
     from conformance.findings import Findings
-    from fake_backend.records import LineReceived
+    from fake_backend.records import StateSet
 
 _SUCCESS = range(200, 300)
+_CONFLICT = 409
 _TOO_LARGE = 413
+_REFUSED = frozenset({400, 413})
 
 
 def nothing_is_lost(evidence: Evidence, found: Findings) -> None:
     """DLV-1: what `enqueue` accepted is accepted by the backend, or reported as dropped or undelivered."""
-    for sender, run in evidence.pairs():
+    for sender in evidence.senders.values():
         found.count(len(sender.accepted))
-        missing = [call for call in evidence.missing(sender) if not run.is_poison(call)]
+        missing = lost_events(evidence, sender)
         if missing and not evidence.excuse(sender):
             found.violate(
                 f"{len(missing)} of {len(sender.accepted)} events that enqueue accepted never were at the backend, "
@@ -33,7 +38,7 @@ def nothing_is_lost(evidence: Evidence, found: Findings) -> None:
 
 
 def _check_that_the_report_adds_up(evidence: Evidence, sender: Sender, found: Findings) -> None:
-    missing = len(evidence.missing(sender))
+    missing = len(lost_events(evidence, sender))
     returned = sender.returns[0]
     if returned.report is None:
         found.violate("stop gave no report, though the sender claims the capability drain-report", returned)
@@ -43,7 +48,9 @@ def _check_that_the_report_adds_up(evidence: Evidence, sender: Sender, found: Fi
     accepted = [call for call in called if call.outcome == "accepted"]
     dropped = sum(report.dropped.values())
     total = report.delivered + report.undelivered + dropped
-    if total not in {len(called), len(accepted)}:
+    # Of those that are refused while it drains, a report that is made meanwhile knows some.
+    in_time = [call for call in called if evidence.is_before(call, sender.stops[0])]
+    if total != len(accepted) and not len(in_time) <= total <= len(called):
         found.violate(
             f"the report speaks of {total} events ({report.delivered} delivered, {report.undelivered} undelivered, "
             f"{dropped} dropped), and enqueue was called with {len(called)}, of which it accepted {len(accepted)}",
@@ -58,26 +65,63 @@ def _check_that_the_report_adds_up(evidence: Evidence, sender: Sender, found: Fi
 
 
 def nothing_is_doubled(evidence: Evidence, found: Findings) -> None:
-    """DLV-2: no event is accepted twice."""
+    """DLV-2: no event is accepted twice. What the backend forgot was not accepted."""
     for run in evidence.runs.values():
         known = evidence.enqueued.get(run.run_id, {})
-        seen: dict[str, list[LineReceived]] = {}
-        for line in run.taken:
+        there: dict[str, list[LineReceived]] = {}
+        for record in changes(evidence, run):
+            if not isinstance(record, LineReceived):
+                there = _what_is_left(there, record)
+                continue
             found.count()
-            key = content(line.event or {})
-            seen.setdefault(key, []).append(line)
-            if len(seen[key]) == max(len(known.get(key, ())), 1) + 1:
+            key = content(record.event or {})
+            lines = there.setdefault(key, [])
+            lines.append(record)
+            if len(lines) == max(len(known.get(key, ())), 1) + 1 and not _is_taken_too_late(evidence, run, *lines[-2:]):
                 found.violate(
-                    f"an event was accepted twice, as number {seen[key][0].seq} and as number {line.seq}",
-                    seen[key][0],
-                    line,
+                    f"an event was accepted twice, as number {lines[0].seq} and as number {record.seq}",
+                    lines[0],
+                    record,
                 )
+
+
+def _what_is_left(there: dict[str, list[LineReceived]], state: StateSet) -> dict[str, list[LineReceived]]:
+    """What the backend still has when its state is set: nothing above the number that it stands at now."""
+    return {key: [line for line in lines if (line.seq or 0) <= state.last_accepted_seq] for key, lines in there.items()}
+
+
+def _is_taken_too_late(evidence: Evidence, run: Run, line: LineReceived, other: LineReceived) -> bool:
+    """Whether the first of two attempts to deliver an event was taken when its sender could no longer know of it.
+
+    An event keeps its number, and then the backend sees the duplicate. It gets another one rightly if the event before
+    it is dropped, having been refused, or if the backend says a number that others have moved; and if the earlier
+    attempt, which was not taken by then, is taken after all, there is nothing that a sender could have done.
+    """
+    earlier, later = sorted((evidence.requests[each.request] for each in (line, other)), key=lambda each: each.began)
+    taken = line if line.request == earlier.number else other
+    if earlier.answer is not None and earlier.answer.status == _CONFLICT and earlier.last_told is not None:
+        return earlier.last_told > earlier.highest_seq  # it was told that nothing was taken, and by whom the rest was
+    told = run.told_before(later.data_began)
+    if not told or told[-1].answer is None or evidence.is_before(taken, told[-1].answer):
+        return False
+    is_moved = any(
+        evidence.is_before(earlier.started, state) and evidence.is_before(state, other) for state in run.states
+    )
+    return is_moved or any(
+        each.answer is not None and each.answer.status in _REFUSED and earlier.began < each.ended < later.data_began
+        for each in run.requests
+    )
 
 
 def order_is_kept(evidence: Evidence, found: Findings) -> None:
     """DLV-3: the accepted order is the order of `enqueue`."""
     for sender, run in evidence.pairs():
-        order = {content(call.event or {}): call for call in reversed(sender.accepted)}
+        order = {
+            content(call.event or {}): call
+            for call in sender.accepted
+            # Of equal events nobody can say which one a line is.
+            if evidence.is_one_of_a_kind(run.run_id, content(call.event or {}))
+        }
         first_time = []
         seen = set()
         for line in run.taken:
@@ -100,33 +144,53 @@ def order_is_kept(evidence: Evidence, found: Findings) -> None:
 def a_prefix_is_kept(evidence: Evidence, found: Findings) -> None:
     """DLV-4: a prefix that was accepted is kept, and the rest is sent again."""
     for run in evidence.runs.values():
+        hearing = evidence.hearing(run)
         for request in run.data:
             last, first = request.last_told, request.first_seq
-            if last is None or first is None or last < first:
+            if last is None or first is None or last < first or not _says_a_prefix(request):
                 continue
             # What a 413 left unread isn't in the records, but there was something.
             is_limit = request.answer is not None and request.answer.status == _TOO_LARGE
             if last >= request.highest_seq and not is_limit:
                 continue
             found.count()
-            following = run.next_data(request)
+            following = hearing.next_window(request)
+            if following is None:
+                _check_that_the_rest_was_sent(evidence, run, request, found)
+                continue
             _check_that_the_prefix_is_kept(evidence, run, request, following, found)
-            if following is not None and following.first_seq not in {last + 1, None}:
+            told = hearing.told_until(request, following)
+            if following.first_seq is not None and following.first_seq - 1 not in told:
                 found.violate(
                     f"numbers {first} to {last} of a window were accepted and the rest was not, and the next window "
                     f"starts at {following.first_seq}, not at {last + 1}",
                     request.answer,
                     following.lines[0],
                 )
-            elif following is None and last < request.highest_seq:
-                found.violate(
-                    f"numbers {first} to {last} of a window were accepted, and the rest was never sent again",
-                    request.answer,
-                )
+
+
+def _says_a_prefix(request: Request) -> bool:
+    return request.answer is not None and (request.answer.status in _SUCCESS or request.answer.status in _REFUSED)
+
+
+def _check_that_the_rest_was_sent(evidence: Evidence, run: Run, request: Request, found: Findings) -> None:
+    """Where no window followed, what was left of this one is lost."""
+    lines = [line for line in request.lines if (line.seq or 0) > (request.last_told or 0)]
+    rest = {content(line.event or {}) for line in lines}
+    for sender in evidence.senders.values():
+        if sender.run_id != run.run_id or evidence.excuse(sender):
+            continue
+        if any(content(call.event or {}) in rest for call in lost_events(evidence, sender)):
+            found.violate(
+                f"numbers {request.first_seq} to {request.last_told} of a window were accepted, "
+                "and the rest was never sent again",
+                request.answer,
+                lines[0],
+            )
 
 
 def _check_that_the_prefix_is_kept(
-    evidence: Evidence, run: Run, request: Request, following: Request | None, found: Findings
+    evidence: Evidence, run: Run, request: Request, following: Request, found: Findings
 ) -> None:
     """A number of the prefix may not be sent again (which the first number tells), nor may its event under another."""
     kept = {
@@ -134,7 +198,7 @@ def _check_that_the_prefix_is_kept(
         for line in request.lines
         if line.event is not None and (line.seq or 0) <= (request.last_told or 0)
     }
-    for line in following.lines if following is not None else ():
+    for line in following.lines:
         key = content(line.event or {})
         if key in kept and kept[key].seq != line.seq and evidence.is_one_of_a_kind(run.run_id, key):
             found.violate(
@@ -146,15 +210,16 @@ def _check_that_the_prefix_is_kept(
 
 
 def a_duplicate_is_delivered(evidence: Evidence, found: Findings) -> None:
-    """DLV-5: a 200 that says `duplicate` counts as delivery."""
+    """DLV-5: a 200 that says `duplicate` counts as delivery, once it is heard."""
     for run in evidence.runs.values():
+        hearing = evidence.hearing(run)
         settled: dict[str, tuple[Request, LineReceived]] = {}
-        for request in run.data:
+        for request in hearing.windows:
             for line in request.lines:
                 key = content(line.event or {})
                 if key in settled and evidence.is_one_of_a_kind(run.run_id, key):
                     answered, earlier = settled[key]
-                    if request.data_began > answered.ended:
+                    if request.began > answered.ended and hearing.is_of_one_sender(answered, request):
                         found.violate(
                             f"number {earlier.seq} was answered as a duplicate, and its event was sent again "
                             f"as {line.seq}",
@@ -162,15 +227,29 @@ def a_duplicate_is_delivered(evidence: Evidence, found: Findings) -> None:
                             answered.answer,
                             line,
                         )
-                if line.decision == "duplicate" and request.succeeded and (line.seq or 0) <= (request.last_told or 0):
-                    found.count()
-                    settled.setdefault(key, (request, line))
+            duplicates = _duplicates_told(request)
+            if duplicates and hearing.is_surely_heard(request):
+                found.count(len(duplicates))
+                for line in duplicates:
+                    settled.setdefault(content(line.event or {}), (request, line))
+
+
+def _duplicates_told(request: Request) -> list[LineReceived]:
+    """The lines of which a 200 said that they were there already: all of them, or those that were."""
+    if not request.succeeded:
+        return []
+    all_of_them = any(isinstance(fault, Duplicate) for fault in request.faults)
+    return [
+        line
+        for line in request.lines
+        if (all_of_them or line.decision == "duplicate") and (line.seq or 0) <= (request.last_told or 0)
+    ]
 
 
 def success_without_a_number_is_no_acknowledgement(evidence: Evidence, found: Findings) -> None:
     """DLV-6: a 2xx that doesn't say how far it got acknowledges nothing."""
     for sender, run in evidence.pairs():
-        missing = evidence.missing(sender)
+        missing = lost_events(evidence, sender)
         for request in run.requests:
             answer = request.answer
             if answer is None or answer.status not in _SUCCESS or request.last_told is not None:
@@ -189,7 +268,7 @@ def only_what_was_sent_is_acknowledged(evidence: Evidence, found: Findings) -> N
     """DLV-7: an acknowledgement beyond what was sent never discards what was not sent."""
     for sender, run in evidence.pairs():
         ever_sent = {content(line.event) for line in run.lines if line.event is not None}
-        never_sent = [call for call in sender.accepted if content(call.event or {}) not in ever_sent]
+        never_sent = [call for call in lost_events(evidence, sender) if content(call.event or {}) not in ever_sent]
         for request in run.data:
             if not request.succeeded or (request.last_told or 0) <= request.highest_seq:
                 continue

@@ -5,17 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conformance.contents import content
-from fake_backend.faults import Latency, Stall
+from conformance.losses import lost_events
+from conformance.trouble import takes_time
+from fake_backend.faults import Partial, Status
 from fake_backend.records import LineReceived
 
 if TYPE_CHECKING:
     from conformance.evidence import Evidence, Request, Run, Sender
     from conformance.findings import Findings
     from conformance.history import AnyRecord
+    from fake_backend.records import CompletionReceived
 
 _TOLERANCE = 0.1
 _LEAST_TOLERANCE = 0.25
 _NOT_SPINNING = 10
+_ENOUGH_TO_KNOW = 3
 
 
 def stop_delivers_and_completes(evidence: Evidence, found: Findings) -> None:
@@ -24,7 +28,7 @@ def stop_delivers_and_completes(evidence: Evidence, found: Findings) -> None:
         if not sender.stops or not sender.stops[0].complete or evidence.excuse(sender):
             continue
         found.count()
-        missing = [call for call in evidence.missing(sender) if not run.is_poison(call)]
+        missing = lost_events(evidence, sender)
         if missing:
             found.violate(
                 f"stop returned in time, and {len(missing)} events that were buffered are not at the backend",
@@ -32,14 +36,28 @@ def stop_delivers_and_completes(evidence: Evidence, found: Findings) -> None:
                 missing[0],
                 *sender.returns[:1],
             )
-        if run.completed is None:
+        if run.completed is None and not _was_misled(run):
             found.violate("stop returned, and the run is not complete", sender.stops[0], *sender.returns[:1])
+
+
+def _was_misled(run: Run) -> bool:
+    """Whether a fault gave a success, with a number, to what may have been a completion that was never taken."""
+    return any(
+        request.succeeded
+        and request.first_seq is None
+        and any(isinstance(fault, Partial | Status) for fault in request.faults)
+        and (request.kind != "sync" or request.lines)
+        for request in run.requests
+    )
 
 
 def completion_comes_last(evidence: Evidence, found: Findings) -> None:
     """DRN-2: completion never goes out before everything before it has been sent, and takes effect once."""
     for sender, run in evidence.pairs():
         sent: set[str] = set()
+        # A sender may be done with what it dropped rightly, and with what others' numbers seem to have delivered.
+        arrived = {call.call for call in sender.accepted} - {call.call for call in evidence.missing(sender)}
+        wanted = arrived | {call.call for call in lost_events(evidence, sender)}
         completions = iter(evidence.completions_of(sender, run))
         completion = next(completions, None)
         for record in evidence.history.records:
@@ -50,7 +68,7 @@ def completion_comes_last(evidence: Evidence, found: Findings) -> None:
                 unsent = [
                     call
                     for call in sender.accepted
-                    if content(call.event or {}) not in sent and not run.is_poison(call)
+                    if content(call.event or {}) not in sent and not run.is_poison(call) and call.call in wanted
                 ]
                 if unsent:
                     found.violate(
@@ -72,9 +90,10 @@ def stop_returns_by_its_deadline(evidence: Evidence, found: Findings) -> None:
         for stop in sender.stops:
             found.count()
             answer = returned.get(stop.call)
-            if answer is None:
-                found.violate(f"stop never returned; its deadline was {timeout:g} s", stop, sender.overdue)
-            elif answer.time - stop.time > limit:
+            overdue = sender.overdue.get(stop.call)
+            if overdue is not None:
+                found.violate(f"stop never returned; its deadline was {timeout:g} s", stop, overdue)
+            elif answer is not None and answer.time - stop.time > limit:
                 found.violate(
                     f"stop returned after {answer.time - stop.time:.3g} s; its deadline was {timeout:g} s", stop, answer
                 )
@@ -92,18 +111,32 @@ def the_report_is_true(evidence: Evidence, found: Findings) -> None:
             found.violate("stop gave no report, though the sender claims the capability drain-report", returned)
             continue
         there = len(sender.accepted) - len(evidence.missing(sender))
+        # What it is not to blame for it may take for delivered: the backend said so, or seemed to.
+        at_most = len(sender.accepted) - len(lost_events(evidence, sender))
         unanswered = sum(
-            len([line for line in request.lines if line.decision in {"accepted", "duplicate"}])
+            line.decision in {"accepted", "duplicate"} and (line.seq or 0) > _told_by(evidence, request, returned.time)
             for request in run.requests
-            if request.answer is None or request.last_told is None
+            for line in request.lines
         )
-        if report.delivered > there:
+        if report.delivered > at_most:
             found.violate(f"the report claims {report.delivered} delivered, and {there} are at the backend", returned)
-        elif report.delivered < there - unanswered:
+        elif report.delivered < there - unanswered and not _was_moved(evidence, sender, run):
             found.violate(
                 f"the report claims only {report.delivered} delivered, and the backend confirmed {there}", returned
             )
         _check_completion_claim(evidence, sender, run, found)
+
+
+def _told_by(evidence: Evidence, request: Request, time: float) -> int:
+    """The number up to which the answer to a request surely told a sender by a time that all was taken."""
+    if request.ended_at + evidence.history.round_trip / 2 > time or not evidence.trouble.was_heard(request):
+        return 0
+    return request.last_told or 0
+
+
+def _was_moved(evidence: Evidence, sender: Sender, run: Run) -> bool:
+    """Whether the state of a run was set while its sender was at work: what it was told may be less than was taken."""
+    return any(evidence.is_before(sender.opened, state) for state in run.states)
 
 
 def _check_completion_claim(evidence: Evidence, sender: Sender, run: Run, found: Findings) -> None:
@@ -112,16 +145,17 @@ def _check_completion_claim(evidence: Evidence, sender: Sender, run: Run, found:
     completed = next((each for each in completions if each.decision == "completed"), None)
     complete_at_all = run.completed is not None or any(state.complete for state in run.states)
     claims = returned.report is not None and returned.report.completed
-    if claims and not complete_at_all:
+    if claims and not complete_at_all and not _was_misled(run):
         found.violate("the report claims completion, and the run is not complete", returned)
-    elif completed is not None and not claims:
-        was_told = any(
-            evidence.requests[each.request].succeeded
-            for each in completions
-            if each.decision in {"completed", "already-complete"}
-        )
-        if was_told:
-            found.violate("the report denies completion, and the backend confirmed it", completed, returned)
+    elif completed is not None and not claims and any(_was_confirmed(evidence, each) for each in completions):
+        found.violate("the report denies completion, and the backend confirmed it", completed, returned)
+
+
+def _was_confirmed(evidence: Evidence, completion: CompletionReceived) -> bool:
+    """Whether the sender surely knows that a completion took effect."""
+    request = evidence.requests[completion.request]
+    is_done = completion.decision in {"completed", "already-complete"}
+    return is_done and request.succeeded and evidence.trouble.was_heard(request)
 
 
 def nothing_is_sent_after_stop(evidence: Evidence, found: Findings) -> None:
@@ -135,11 +169,13 @@ def nothing_is_sent_after_stop(evidence: Evidence, found: Findings) -> None:
             if _may_be_of_another(evidence, sender, request):
                 continue
             # Where the backend is slow, the time at which it takes a line isn't that at which the line was sent.
-            is_slow = any(isinstance(fault, Latency | Stall) for fault in request.faults)
+            is_slow = any(takes_time(fault) for fault in request.faults)
             decided: list[AnyRecord] = [] if is_slow else [*request.lines, *request.completions]
             sent: list[AnyRecord] = [request.started, *decided]
             for record in sent:
-                if record.time > sender.stop_returned + under_way:
+                # What was on its way when the network was in trouble may have come late.
+                is_calm = evidence.trouble.is_calm(sender.stop_returned, record.time)
+                if record.time > sender.stop_returned + under_way and is_calm:
                     found.violate(
                         f"request {request.number} was still being sent "
                         f"{record.time - sender.stop_returned:.3g} s after stop had returned",
@@ -176,7 +212,7 @@ def enqueue_after_stop_is_refused(evidence: Evidence, found: Findings) -> None:
                 )
             key = content(call.event or {})
             line = sent.get(key)
-            if line is not None and evidence.is_one_of_a_kind(run.run_id, key):
+            if line is not None and call.event is not None and evidence.is_one_of_a_kind(run.run_id, key):
                 found.violate("an event that was enqueued after stop had been called was sent", call, line)
 
 
@@ -186,14 +222,26 @@ def stopping_twice_is_stopping_once(evidence: Evidence, found: Findings) -> None
         if len(sender.stops) <= 1:
             continue
         found.count()
-        if len(sender.returns) < len(sender.stops):
+        if sender.overdue:
             found.violate(
                 f"stop was called {len(sender.stops)} times and returned {len(sender.returns)} times", *sender.stops[:2]
             )
         for returned in sender.returns[1:]:
             if returned.report != sender.returns[0].report:
                 found.violate("two calls of stop returned different reports", sender.returns[0], returned)
-        drains = [completion for completion in run.completions if evidence.requests[completion.request].succeeded]
+        completions = evidence.completions_of(sender, run)
+        if completions and not sender.stops[0].complete and any(stop.complete for stop in sender.stops):
+            found.violate(
+                "the first call of stop asked to leave the run open, and a later one had it completed",
+                sender.stops[0],
+                completions[0],
+            )
+        drains = [
+            each
+            for each in run.completions
+            if _was_confirmed(evidence, each)
+            and not _may_be_of_another(evidence, sender, evidence.requests[each.request])
+        ]
         if len(drains) > 1:
             found.violate("the run was completed once for each call of stop", *drains[:2])
 
@@ -204,7 +252,7 @@ def stopping_without_sending_completes(evidence: Evidence, found: Findings) -> N
         if sender.accepted or not sender.stops or not sender.stops[0].complete or evidence.excuse(sender):
             continue
         found.count()
-        if run.completed is None:
+        if run.completed is None and not _was_misled(run):
             found.violate("a sender that never sent was stopped, and the run is not complete", *sender.stops[:1])
 
 
@@ -216,20 +264,31 @@ def a_lost_completion_settles(evidence: Evidence, found: Findings) -> None:
             if completion.decision != "completed" or request.succeeded:
                 continue
             found.count()
-            later = [each for each in run.requests if each.began > request.ended]
-            if not later:
+            later = [each for each in run.requests if each.began > request.began]
+            if not any(each.succeeded for each in later) and not evidence.excuse(sender):
                 found.violate(
-                    "the answer to the completion was lost, and the sender never asked again",
+                    f"the answer to the completion was lost, and the sender never asked again until it knew "
+                    f"({len(later)} more requests)",
                     completion,
                     request.end,
                     *sender.returns[:1],
                 )
-            elif (report := sender.returns[0].report if sender.returns else None) and report.undelivered:
+            report = sender.returns[0].report if sender.returns else None
+            if report and report.undelivered and _is_settled(evidence, later):
                 found.violate(
                     "the answer to the completion was lost, and what it confirmed is reported as undelivered",
                     completion,
                     sender.returns[0],
                 )
+
+
+def _is_settled(evidence: Evidence, later: list[Request]) -> bool:
+    """Whether one of the requests after a completion surely told that all had been taken."""
+    return any(
+        completion.decision in {"completed", "already-complete"} and _was_confirmed(evidence, completion)
+        for request in later
+        for completion in request.completions
+    )
 
 
 def a_refused_completion_leads_on(evidence: Evidence, found: Findings) -> None:
@@ -239,7 +298,7 @@ def a_refused_completion_leads_on(evidence: Evidence, found: Findings) -> None:
         if not refused:
             continue
         found.count()
-        if run.completed is None:
+        if run.completed is None and not _was_misled(run) and not evidence.excuse(sender):
             found.violate(
                 f"completion at {refused[0].final_seq} was answered 409, and the run was never completed",
                 refused[0],
@@ -250,19 +309,25 @@ def a_refused_completion_leads_on(evidence: Evidence, found: Findings) -> None:
 
 def a_complete_run_is_final(evidence: Evidence, found: Findings) -> None:
     """DRN-11: a run that is already complete is final: no spinning until the deadline."""
+    timeout = evidence.settings.stop_timeout
     for sender, run in evidence.pairs():
         complete = [state for state in run.states if state.complete]
-        if not complete or not sender.accepted or not sender.stops:
+        if not complete or not run.states[-1].complete or not sender.accepted or not sender.stops:
             continue
         found.count()
-        if sender.stop_returned - sender.stop_called >= 0.9 * evidence.settings.stop_timeout:
+        after = [request for request in run.requests if request.started.time > complete[0].time]
+        told = [request for request in after if not request.faults and evidence.trouble.was_heard(request)]
+        known_since = max([sender.stop_called, *(each.ended_at for each in told[:_ENOUGH_TO_KNOW])])
+        is_blocked = evidence.trouble.stood_in_the_way(sender, refusals_count=False)
+        if sender.stop_returned - sender.stop_called >= 0.9 * timeout and (
+            not is_blocked or (len(told) >= _ENOUGH_TO_KNOW and sender.stop_returned - known_since >= 0.9 * timeout)
+        ):
             found.violate(
                 "the run was complete already, and stop spun until its deadline", complete[0], sender.stops[0]
             )
-        after = [request for request in run.requests if request.started.time > complete[0].time]
-        if len(after) > _NOT_SPINNING:
+        if len(told) > _NOT_SPINNING:
             found.violate(
-                f"the run was complete already, and {len(after)} requests were made", complete[0], after[-1].started
+                f"the run was complete already, and {len(told)} requests were made", complete[0], told[-1].started
             )
 
 
@@ -272,7 +337,7 @@ def a_handoff_leaves_the_run_open(evidence: Evidence, found: Findings) -> None:
         if not sender.stops or sender.stops[0].complete:
             continue
         found.count()
-        missing = evidence.missing(sender)
+        missing = lost_events(evidence, sender)
         if missing and not evidence.excuse(sender):
             found.violate(f"{len(missing)} events were not drained before the handoff", sender.stops[0], missing[0])
         for completion in evidence.completions_of(sender, run):

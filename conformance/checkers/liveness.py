@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from conformance.contents import content, without
-from conformance.history import BackendWentDown
+from conformance.losses import lost_events
 
 if TYPE_CHECKING:
-    from conformance.evidence import Evidence
+    from conformance.evidence import Evidence, Request, Run, Sender
     from conformance.findings import Findings
+    from conformance.history import EnqueueCalled
 
 _AT_ONCE = 0.1
 _AT_ONCE_IN_REAL_TIME = 0.25
 _IDLE_FOR_RETRY_DELAYS = 5
+_ROUND_TRIPS = 4
 
 
 def enqueue_returns_at_once(evidence: Evidence, found: Findings) -> None:
@@ -29,55 +31,130 @@ def enqueue_returns_at_once(evidence: Evidence, found: Findings) -> None:
 
 
 def an_idle_sender_delivers_soon(evidence: Evidence, found: Findings) -> None:
-    """LIV-2: an idle sender delivers the next event within its flush delay and two round trips."""
-    history, settings = evidence.history, evidence.settings
-    limit = settings.flush_delay + 2 * history.round_trip + history.slack
+    """LIV-2: an idle sender delivers the next event soon, and a busy one lets none wait for nothing."""
     for sender, run in evidence.pairs():
-        arrived = {content(line.event or {}): line for line in reversed(run.taken)}
-        for earlier, call in zip(sender.accepted, sender.accepted[1:], strict=False):
-            before = arrived.get(content(earlier.event or {}))
-            line = arrived.get(content(call.event or {}))
-            keys = [content(each.event or {}) for each in (earlier, call)]
-            if before is None or not all(evidence.is_one_of_a_kind(run.run_id, key) for key in keys):
-                continue
-            request = evidence.requests[before.request]
-            was_idle = before.time < call.time and (request.ended_at < call.time or settings.window_age > 0)
-            disturbed = [each for each in run.requests if each.faults and each.ended_at > earlier.time]
-            disturbed += [each for each in evidence.of(BackendWentDown) if each.time > earlier.time]
-            if not was_idle or disturbed or any(state.time > earlier.time for state in run.states):
-                continue
-            found.count()
-            if line is None or line.time - call.time > limit:
-                took = "never" if line is None else f"{line.time - call.time:.3g} s later"
-                found.violate(
-                    f"an idle sender was given an event, and it arrived {took}; flush_delay is "
-                    f"{settings.flush_delay:g} s, a round trip {history.round_trip:g} s",
-                    call,
-                    line,
-                )
+        _check_that_an_idle_sender_delivers_soon(evidence, sender, run, found)
+        _check_that_nothing_waits_between_requests(evidence, sender, run, found)
+
+
+def _check_that_an_idle_sender_delivers_soon(evidence: Evidence, sender: Sender, run: Run, found: Findings) -> None:
+    """Within the flush delay and two round trips it is there."""
+    history, settings = evidence.history, evidence.settings
+    late = history.round_trip + history.slack
+    limit = settings.flush_delay + late + history.round_trip
+    arrived = {content(line.event or {}): line for line in reversed(run.taken)}
+    for earlier, call in pairwise(sender.accepted):
+        before = arrived.get(content(earlier.event or {}))
+        line = arrived.get(content(call.event or {}))
+        keys = [content(each.event or {}) for each in (earlier, call)]
+        if before is None or not all(evidence.is_one_of_a_kind(run.run_id, key) for key in keys):
+            continue
+        under_way = [each.number for each in run.requests if each.started.time < call.time < each.ended_at + late]
+        # An event that comes while a window is open goes into that, unless it is about to close.
+        is_open = settings.window_age > 0 and (line is None or [line.request] == under_way)
+        was_idle = before.time < call.time and (not under_way or is_open)
+        until = evidence.ended if line is None else line.time
+        disturbed = any(each.faults and each.ended_at > earlier.time for each in run.requests)
+        disturbed |= not evidence.trouble.is_calm(earlier.time, until) or bool(run.final_answers())
+        if not was_idle or disturbed or any(state.time > earlier.time for state in run.states):
+            continue
+        if line is None and (until - call.time <= limit or call not in lost_events(evidence, sender)):
+            continue
+        found.count()
+        if until - call.time > limit:
+            took = "never" if line is None else f"{until - call.time:.3g} s later"
+            found.violate(
+                f"an idle sender was given an event, and it arrived {took}; flush_delay is "
+                f"{settings.flush_delay:g} s, a round trip {history.round_trip:g} s",
+                call,
+                line,
+            )
+
+
+def _check_that_nothing_waits_between_requests(evidence: Evidence, sender: Sender, run: Run, found: Findings) -> None:
+    """Where something waits, the next request begins within the flush delay and four round trips of the last one's end.
+
+    The four are the way of the answer, a new connection and the way of the request. Whoever was last told that
+    anything went wrong may wait before he goes on; so this asks after requests that went well.
+    """
+    history, settings = evidence.history, evidence.settings
+    limit = settings.flush_delay + _ROUND_TRIPS * history.round_trip + history.slack
+    calls = _told_apart(evidence, sender, run)
+    sent: set[int] = set()
+    for before, request in pairwise([None, *run.requests]):
+        if request is None:
+            continue
+        keys = {content(line.event or {}) for line in request.lines}
+        carried = [calls[key] for key in keys if key in calls and calls[key].call not in sent]
+        sent |= {call.call for call in carried}
+        if carried and not _may_rest_after(evidence, run, before, request.started.time):
+            _check_the_wait(before, min(carried, key=lambda call: call.time), request, limit, found)
+    waiting = [call for call in lost_events(evidence, sender) if call.call not in sent]
+    last = run.requests[-1] if run.requests else None
+    until = min(sender.stop_returned, evidence.ended)
+    if waiting and not _may_rest_after(evidence, run, last, until):
+        since = max(waiting[0].time, 0.0 if last is None else last.ended_at)
+        if until - since > limit:
+            found.violate(
+                f"an event waited for {until - since:.3g} s with nothing in its way, and was never sent", waiting[0]
+            )
+
+
+def _check_the_wait(
+    before: Request | None, call: EnqueueCalled, request: Request, limit: float, found: Findings
+) -> None:
+    found.count()
+    since = call.time if before is None else max(call.time, before.ended_at)
+    waited = request.started.time - since
+    if waited > limit:
+        found.violate(
+            f"an event waited for {waited:.3g} s after nothing stood in its way any more; {limit:.3g} s are the most",
+            call,
+            None if before is None else before.end,
+            request.started,
+        )
+
+
+def _told_apart(evidence: Evidence, sender: Sender, run: Run) -> dict[str, EnqueueCalled]:
+    """The accepted calls by content, but for those whose events nobody can tell apart."""
+    keyed = ((content(call.event or {}), call) for call in sender.accepted)
+    return {key: call for key, call in keyed if evidence.is_one_of_a_kind(run.run_id, key)}
+
+
+def _may_rest_after(evidence: Evidence, run: Run, before: Request | None, until: float) -> bool:
+    """Whether a sender may have had a reason to wait after a request, or the order of the two isn't certain."""
+    if len(run.senders) > 1:
+        return True
+    began = evidence.history.began if before is None else before.started.time
+    if not evidence.trouble.is_calm(began, until):
+        return True
+    earlier = [] if before is None else [each for each in run.requests if each.began <= before.began]
+    while earlier and earlier[-1].kind == "sync" and evidence.trouble.went_well(earlier[-1]):
+        earlier.pop()  # whoever asks after trouble may wait after the answer as well as before the question
+    if earlier and not evidence.trouble.went_well(earlier[-1]):
+        return True
+    return any(began <= each.ended_at and each.ended_at > until for each in run.requests if each.started.time < until)
 
 
 def an_idle_sender_is_silent(evidence: Evidence, found: Findings) -> None:
-    """LIV-3: no polling, and no empty windows."""
+    """LIV-3: no polling, and no empty windows, once it is known that all was done."""
     history, settings = evidence.history, evidence.settings
+    idle = _IDLE_FOR_RETRY_DELAYS * settings.retry_delay + history.round_trip + history.slack
     for sender, run in evidence.pairs():
-        late = history.round_trip + history.slack
-        ends_of_requests = sorted(request.ended_at for request in run.requests)
-        for request in run.requests:
+        for before, request in pairwise(run.requests):
             began = request.started.time
             calls = [call for call in sender.accepted if call.time <= began]
-            if not calls or began >= sender.stop_called:
+            if not calls or began >= sender.stop_called or len(run.senders) > 1:
                 continue
-            before = bisect_left(ends_of_requests, began)
-            last_end = ends_of_requests[before - 1] if before else 0.0
-            quiet = began - max(calls[-1].time, last_end)
-            if quiet <= _IDLE_FOR_RETRY_DELAYS * settings.retry_delay + late:
+            quiet = began - max(calls[-1].time, before.ended_at)
+            under_way = any(each.ended_at > began for each in run.requests if each.began < request.began)
+            is_told = evidence.trouble.went_well(before) and evidence.trouble.is_calm(before.started.time, began)
+            if quiet <= idle or under_way or not is_told:
                 continue
             if not without(calls, [line for line in run.taken if line.time < began]):
                 found.violate(
                     f"an idle sender sent a request ({request.kind}), {quiet:.3g} s after all was done", request.started
                 )
-        ends = [call.time for call in sender.enqueues[1:]]
-        for call, end in zip(sender.enqueues, [*ends, sender.stop_called], strict=False):
-            if end - call.time > _IDLE_FOR_RETRY_DELAYS * settings.retry_delay + late:
-                found.count()
+        ends = [*(call.time for call in sender.enqueues[1:]), min(sender.stop_called, evidence.ended)]
+        for call, end in zip(sender.enqueues, ends, strict=False):
+            found.count(end - call.time > idle)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from conformance.scenarios import answers, draining, limits, liveness, outages, plain, stalls
+from conformance.scenarios import answers, draining, limits, liveness, outages, plain, poison, stalls, stopping, waiting
 
 SCENARIOS = (
     *plain.SCENARIOS,
     *answers.SCENARIOS,
     *outages.SCENARIOS,
+    *waiting.SCENARIOS,
+    *poison.SCENARIOS,
     *stalls.SCENARIOS,
     *limits.SCENARIOS,
     *liveness.SCENARIOS,
     *draining.SCENARIOS,
+    *stopping.SCENARIOS,
 )

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from conformance.scenario import Scenario, numbered
 from conformance.scenarios.scripts import a_burst_and_stop, on_data, two_bursts
 from fake_backend import Limits
-from fake_backend.faults import FaultRule, Latency, Partial, Status
+from fake_backend.faults import FaultRule, Latency, Partial, Poison, Status
 
 if TYPE_CHECKING:
     from conformance.scenario import Stage
+    from fake_backend.faults import Phase
 
 
 async def _forgets(stage: Stage) -> None:
@@ -65,6 +66,33 @@ async def _poison_in_the_middle(stage: Stage) -> None:
     await sender.stop()
 
 
+async def _refused_for_what_is_in_it(stage: Stage) -> None:
+    sender = await stage.open()
+    sender.enqueue(*numbered(5), {"n": 6, "text": "a poison"}, *numbered(10, first=7))
+    await sender.delivered(15)
+    await sender.stop()
+
+
+async def _more_than_a_proxy_takes(stage: Stage) -> None:
+    sender = await stage.open()
+    sender.enqueue(*numbered(30, text="x" * 100))
+    await sender.delivered()
+    await sender.stop()
+
+
+async def _an_event_after_the_end(stage: Stage) -> None:
+    sender = await stage.open()
+    sender.enqueue(*numbered(8))
+    await sender.delivered()
+    await stage.pause(0.2)
+    sender.enqueue(*numbered(8, first=9))
+    await stage.pause(5.0)
+    for number in range(17, 25):
+        sender.enqueue(*numbered(1, first=number))
+        await stage.pause(0.1)
+    await sender.stop()
+
+
 _NO_ANSWER_AT_ALL = {
     "an-empty-200": "",
     "a-page-of-html": "<html><body>Welcome to nginx!</body></html>",
@@ -78,16 +106,23 @@ _NO_ANSWER_AT_ALL = {
     "last-below-zero": '{"accepted": 8, "duplicate": 0, "last_accepted_seq": -1}',
 }
 
+_STALE = '{"accepted": 8, "duplicate": 0, "last_accepted_seq": 3}'
+_REPLICAS: tuple[tuple[str, str, Phase], ...] = (
+    ("before-anything-is-taken", "nothing of it was taken", "before-accept"),
+    ("after-all-was-taken", "all of it was taken", "after-accept"),
+)
+_REFUSALS: tuple[Literal[400, 413], ...] = (400, 413)
+
 SCENARIOS = (
     Scenario(
         name="the-backend-forgets",
-        rules=("SEQ-2", "DLV-1", "DLV-3"),
+        rules=("SEQ-2", "DLV-1", "DLV-2", "DLV-3"),
         story="After six events the backend falls back to number 2, and answers the next window with 409.",
         script=_forgets,
     ),
     Scenario(
         name="a-409-that-is-ahead",
-        rules=("SEQ-2", "DLV-1", "DLV-3"),
+        rules=("SEQ-2", "DLV-1", "DLV-2", "DLV-3"),
         story="Another writer moves the run to 20, and the window that was waiting is answered 409.",
         script=_another_writer_refused,
         faults=(on_data(Latency(seconds=1.0, phase="before-accept"), 2), on_data(Status(status=409), 2)),
@@ -159,5 +194,46 @@ SCENARIOS = (
         story="The sixth of sixteen events is over the backend's limit, which is lower than the sender's.",
         script=_poison_in_the_middle,
         limits=Limits(max_line_bytes=2_000),
+    ),
+    *(
+        Scenario(
+            name=f"an-event-that-is-refused-with-{status}-for-what-is-in-it",
+            rules=("RTY-7", "DLV-1", "DLV-2", "DLV-3"),
+            story=f"The sixth of sixteen events is answered {status} each time it comes, small as it is.",
+            script=_refused_for_what_is_in_it,
+            faults=(FaultRule(fault=Poison(containing="a poison", status=status)),),
+        )
+        for status in _REFUSALS
+    ),
+    Scenario(
+        name="a-proxy-that-takes-no-large-request",
+        rules=("DLV-1", "DLV-2", "DLV-3"),
+        story="A proxy answers every request over 2,000 bytes with 413 and a page of HTML; each event would fit alone.",
+        script=_more_than_a_proxy_takes,
+        limits=Limits(proxy_request_bytes=2_000),
+    ),
+    Scenario(
+        name="one-event-that-is-more-than-a-proxy-takes",
+        rules=("DLV-1", "DLV-2", "DLV-3"),
+        story="The sixth of sixteen events is over what a proxy takes, and its 413 says nothing but HTML.",
+        script=_poison_in_the_middle,
+        limits=Limits(proxy_request_bytes=2_000),
+    ),
+    *(
+        Scenario(
+            name=f"a-stale-replica-answers-{name}",
+            rules=("DLV-1", "DLV-2", "DLV-3"),
+            story=f"A 200 to the second window says less than was told before; {what}.",
+            script=two_bursts,
+            faults=(on_data(Status(status=200, body=_STALE, phase=phase), 2),),
+        )
+        for name, what, phase in _REPLICAS
+    ),
+    Scenario(
+        name="events-after-a-final-answer",
+        rules=("DLV-1", "DRN-3", "DRN-4"),
+        story="From the second window on, every request is answered 403, and events keep coming.",
+        script=_an_event_after_the_end,
+        faults=(FaultRule(fault=Status(status=403), requests=tuple(range(3, 43))),),
     ),
 )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from conformance.scenario import Scenario, numbered
 from conformance.scenarios.scripts import on_data
-from fake_backend.faults import Stall
+from fake_backend.faults import Latency, Stall
 
 if TYPE_CHECKING:
     from conformance.scenario import Stage
@@ -36,6 +36,27 @@ async def _long_idle(stage: Stage) -> None:
     await stage.pause(12.0)
     sender.enqueue(*numbered(1, first=4))
     await stage.pause(8.0)
+    await sender.stop()
+
+
+async def _a_steady_trickle(stage: Stage) -> None:
+    sender = await stage.open()
+    for number in range(1, 61):
+        sender.enqueue(*numbered(1, first=number))
+        await stage.pause(0.11)
+    await stage.pause(2.0)
+    await sender.stop()
+
+
+async def _idle_for_an_hour(stage: Stage) -> None:
+    sender = await stage.open()
+    sender.enqueue(*numbered(3))
+    await sender.delivered()
+    # An hour where time costs nothing; a minute, in the time of the script, where it does.
+    await stage.pause(3_600.0 if stage.network is not None else 60.0)
+    sender.enqueue(*numbered(1, first=4))
+    await sender.delivered()
+    await stage.pause(0.2)
     await sender.stop()
 
 
@@ -72,5 +93,25 @@ SCENARIOS = (
         rules=("LIV-3", "LIV-2"),
         story="Nothing is enqueued for sixty retry delays, twice.",
         script=_long_idle,
+    ),
+    Scenario(
+        name="an-hour-of-idleness",
+        rules=("LIV-3", "LIV-2"),
+        story="Nothing is enqueued for an hour, and then one event.",
+        script=_idle_for_an_hour,
+    ),
+    Scenario(
+        name="a-trickle-while-windows-are-under-way",
+        rules=("LIV-2", "DLV-3"),
+        story="An event every 0.11 seconds, and answers that take 0.3: something waits whenever one comes.",
+        script=_a_steady_trickle,
+        faults=(on_data(Latency(seconds=0.3)),),
+    ),
+    Scenario(
+        name="a-trickle-faster-than-the-flush-delay",
+        rules=("LIV-2", "DLV-3"),
+        story="An event every 0.11 seconds, and half a second of waiting for company: it counts from the first.",
+        script=_a_steady_trickle,
+        settings={"flush_delay": 0.5},
     ),
 )

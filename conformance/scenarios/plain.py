@@ -34,6 +34,16 @@ async def _a_burst_and_another(stage: Stage) -> None:
     await sender.stop()
 
 
+async def _a_trickle(stage: Stage) -> None:
+    sender = await stage.open()
+    for number in range(1, 41):
+        sender.enqueue(*numbered(1, first=number))
+        await stage.pause(0.05)
+    await sender.delivered()
+    await stage.pause(0.5)
+    await sender.stop()
+
+
 async def _odd_but_legal(stage: Stage) -> None:
     sender = await stage.open()
     sender.enqueue(
@@ -110,6 +120,13 @@ SCENARIOS = (
         script=_a_burst_and_another,
         settings={"max_window_events": 5},
         faults=(on_data(Latency(seconds=0.3)),),
+    ),
+    Scenario(
+        name="a-trickle-past-slow-answers",
+        rules=("SEQ-4", "DLV-1", "DLV-2", "DLV-3"),
+        story="An event every 0.05 seconds, while each answer takes 0.12: some come just as a window closes.",
+        script=_a_trickle,
+        faults=(on_data(Latency(seconds=0.12)),),
     ),
     Scenario(
         name="events-that-are-odd-but-legal",

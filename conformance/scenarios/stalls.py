@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from conformance.history import NetworkTrouble
 from conformance.scenario import Scenario, numbered
-from conformance.scenarios.scripts import on_data
-from fake_backend.faults import Stall
+from conformance.scenarios.scripts import on_data, two_bursts
+from fake_backend.faults import FaultRule, Slicer, Stall
 
 if TYPE_CHECKING:
     from conformance.scenario import Stage
@@ -22,6 +23,26 @@ async def _a_burst_of_large_events(stage: Stage) -> None:
     await sender.stop()
 
 
+async def _connecting_into_nothing(stage: Stage) -> None:
+    """What is sent to make a connection is lost without a word; where the network is real, nothing is read instead."""
+    if stage.network is None:
+        stage.backend.add_fault(FaultRule(fault=Stall(phase="before-read"), requests=(1,)))
+    else:
+        stage.write(NetworkTrouble(time=stage.now(), what="attempts to connect are lost", seconds=_LOST_FOR))
+        stage.link.stall()
+    sender = await stage.open()
+    sender.enqueue(*numbered(6))
+    await stage.pause(_LOST_FOR)
+    if stage.network is not None:
+        for connection in tuple(stage.link.connections):
+            connection.abandon()
+        stage.link.release()
+    await sender.delivered()
+    await stage.pause(0.2)
+    await sender.stop()
+
+
+_LOST_FOR = 1.0
 _PHASES: dict[str, tuple[Phase, int]] = {
     "while-the-upload-is-not-read": ("before-read", 0),
     "before-anything-is-taken": ("before-accept", 0),
@@ -30,14 +51,29 @@ _PHASES: dict[str, tuple[Phase, int]] = {
     "in-the-body-of-the-answer": ("in-answer", 0),
 }
 
-SCENARIOS = tuple(
+SCENARIOS = (
+    *(
+        Scenario(
+            name=f"stalls-{name}",
+            rules=("RTY-8", "RTY-1", "DLV-1", "DLV-2", "DLV-3"),
+            story=f"The first window stalls {name.replace('-', ' ')}, and the connection stays open.",
+            script=_a_burst_of_large_events,
+            settings={"max_window_bytes": 2_000_000, "max_buffered_bytes": 4_000_000},
+            faults=(on_data(Stall(phase=phase, lines=lines), 1),),
+        )
+        for name, (phase, lines) in _PHASES.items()
+    ),
     Scenario(
-        name=f"stalls-{name}",
+        name="stalls-while-connecting",
+        rules=("RTY-8", "DLV-1"),
+        story="The first attempt to connect is neither answered nor refused.",
+        script=_connecting_into_nothing,
+    ),
+    Scenario(
+        name="an-answer-that-drips",
         rules=("RTY-8", "RTY-1", "DLV-1", "DLV-2", "DLV-3"),
-        story=f"The first window stalls {name.replace('-', ' ')}, and the connection stays open.",
-        script=_a_burst_of_large_events,
-        settings={"max_window_bytes": 2_000_000, "max_buffered_bytes": 4_000_000},
-        faults=(on_data(Stall(phase=phase, lines=lines), 1),),
-    )
-    for name, (phase, lines) in _PHASES.items()
+        story="The answer to the first window comes a byte at a time, one every half second.",
+        script=two_bursts,
+        faults=(on_data(Slicer(size=1, delay=0.5), 1),),
+    ),
 )

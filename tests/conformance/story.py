@@ -62,6 +62,7 @@ class Story:
     now: float = 1.0
     records: list[AnyRecord] = field(default_factory=list)
     requests: int = 0
+    connection: int = 1
     calls: int = 0
     stops: int = 0
 
@@ -73,6 +74,11 @@ class Story:
     def wait(self, seconds: float) -> Story:
         """Let time pass."""
         self.now += seconds
+        return self
+
+    def reconnect(self) -> Story:
+        """What follows comes over a new connection, so that nobody knows whether the last answer was heard."""
+        self.connection += 1
         return self
 
     def open(self, sender: int = 1, *, run_id: str = "run-1", claims: frozenset[str] = frozenset()) -> Story:
@@ -128,7 +134,7 @@ class Story:
             RequestStarted(
                 time=began,
                 request=number,
-                connection=1,
+                connection=self.connection,
                 method="POST",
                 path=f"/v1/runs/{run_id}/ingest",
                 host="backend",

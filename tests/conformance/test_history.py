@@ -14,6 +14,7 @@ from conformance.history import (
     BackendWentDown,
     EnqueueCalled,
     History,
+    NetworkTrouble,
     Report,
     RetryAfterAsked,
     SenderOpened,
@@ -73,6 +74,10 @@ WORDS: list[tuple[AnyRecord, str]] = [
     ),
     (StopOverdue(time=0.5, sender=1, call=1), "sender 1: stop has not returned, and is waited for no longer"),
     (BackendWentDown(time=0.6), "the backend goes down"),
+    (
+        NetworkTrouble(time=1.0, what="nothing arrives at the sender", seconds=0.5),
+        "on the network, nothing arrives at the sender, for 0.5 s",
+    ),
     (BackendCameUp(time=0.7), "the backend comes up"),
     (RetryAfterAsked(time=0.8, request=1, seconds=2.5), "request 1: the answer asks to wait 2.5 s"),
     (
@@ -205,3 +210,15 @@ def test_what_is_no_json_is_refused(text: str) -> None:
     """It is a DecodeError, as the docstring says, however it is damaged."""
     with pytest.raises(msgspec.DecodeError):
         History.from_json(text)
+
+
+def test_equal_histories_are_the_same_to_the_byte() -> None:
+    """Neither the order of a set nor that of keys shows in the JSON."""
+    one, other = (
+        Story(
+            records=[SenderOpened(time=0.0, sender=1, run_id="r", token="t", capabilities=frozenset(names))]
+        ).history()
+        for names in (("a", "b", "c", "d"), ("d", "c", "b", "a"))
+    )
+    assert one.to_json() == other.to_json()
+    assert b'"capabilities":["a","b","c","d"]' in one.to_json()

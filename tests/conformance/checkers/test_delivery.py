@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from conformance.history import NetworkTrouble
+from fake_backend.faults import Duplicate, Latency, Stall
 from fake_backend.records import LineReceived
 from tests.conformance.checkers.case import Case, breaks, hold, is_silent_on, keeps
 from tests.conformance.story import REPORTING, Story, event
@@ -24,6 +26,19 @@ def prefix(status: int = 200) -> Story:
     return told().request((1, event(1)), (2, event(2)), (3, event(3), "ignored"), status=status, last=2)
 
 
+def taken_late(status: int) -> Story:
+    """A window stalls; the head of its resend is refused; what was behind moves up; and then the window is taken."""
+    late = LineReceived(time=9.0, request=1, run_id="run-1", size=9, decision="accepted", seq=2, event=event(2))
+    return (
+        told()
+        .request((1, event(1), "ignored"), (2, event(2), "ignored"), status=None, faults=[Latency(seconds=9.0)])
+        .request((1, event(1), "refused"), status=status, last=0)
+        .request((1, event(2)), last=1)
+        .write(late)
+    )
+
+
+TROUBLE = NetworkTrouble(time=1.02, what="connections are reset")
 TOO_LARGE = [LineReceived(time=1.0, request=number, run_id="run-1", size=50, decision="too-large") for number in (1, 2)]
 POISON = {"text": "x" * 60}
 
@@ -49,7 +64,10 @@ CASES = [
     keeps(
         "DLV-1",
         "the deadline stood in the way",
-        told(stop_timeout=2.0).stop().wait(2.0).returned(delivered=0, undelivered=3, completed=False),
+        told(stop_timeout=2.0)
+        .stop()
+        .request((1, event(1)), status=None, faults=[Stall()], took=2.0)
+        .returned(delivered=0, undelivered=3, completed=False),
     ),
     keeps(
         "DLV-1",
@@ -97,7 +115,84 @@ CASES = [
         "1 of 3 events",
         "EnqueueCalled",
     ),
+    keeps(
+        "DLV-1",
+        "another writer took the numbers of what was in doubt",
+        told()
+        .request(last=0)
+        .request((1, event(1), "ignored"), (2, event(2), "ignored"), status=None)
+        .set(2)
+        .request(last=2)
+        .request((3, event(3)), last=3),
+    ),
+    breaks(
+        "DLV-1",
+        "another writer took fewer than are missing",
+        told().request(last=0).request((1, event(1), "ignored"), status=None).set(2).request(last=2),
+        "1 of 3 events",
+        "EnqueueCalled",
+    ),
+    breaks(
+        "DLV-1",
+        "another writer took numbers when nothing was in doubt",
+        told().request(last=0).set(3).request(last=3),
+        "3 of 3 events",
+        "EnqueueCalled",
+    ),
+    keeps(
+        "DLV-1",
+        "it was told that all was there",
+        told().request((1, event(1), "ignored"), (2, event(2), "ignored"), (3, event(3), "ignored"), last=9),
+    ),
+    breaks(
+        "DLV-1",
+        "it was told so of what it had not sent",
+        told().request((1, event(1), "ignored"), last=9),
+        "2 of 3 events",
+        "EnqueueCalled",
+    ),
+    keeps(
+        "DLV-1",
+        "it asked, and was told a number from long ago",
+        told()
+        .set(9)
+        .request(last=1)
+        .request((2, event(1), "duplicate"), (3, event(2), "duplicate"), (4, event(3), "duplicate"), last=9),
+    ),
+    keeps("DLV-1", "it outgrew its limit", told(max_event_bytes=30).set(99_999_999)),
     keeps("DLV-2", "each once", all_there()),
+    keeps(
+        "DLV-2",
+        "what was forgotten was not accepted",
+        all_there().set(1).request((4, event(3), "gap"), status=409, last=1).request((2, event(2)), last=2),
+    ),
+    breaks(
+        "DLV-2",
+        "what was not forgotten was",
+        all_there().set(2).request((3, event(2)), last=3),
+        "accepted twice, as number 2 and as number 3",
+        "LineReceived",
+        "LineReceived",
+    ),
+    keeps("DLV-2", "taken late, after it moved up behind a refused event", taken_late(status=413)),
+    breaks(
+        "DLV-2",
+        "taken late, when it had no reason to move",
+        taken_late(status=503),
+        "accepted twice, as number 1 and as number 2",
+        "LineReceived",
+        "LineReceived",
+    ),
+    keeps(
+        "DLV-2",
+        "taken, and told that it wasn't",
+        Story()
+        .open()
+        .enqueue(event(1))
+        .request((1, event(1)), status=409, last=7)
+        .set(7)
+        .request((8, event(1)), last=8),
+    ),
     breaks(
         "DLV-2",
         "one twice",
@@ -112,6 +207,11 @@ CASES = [
         Story().open().enqueue(event(1), event(1)).request((1, event(1)), (2, event(1)), last=2),
     ),
     keeps("DLV-3", "in order", all_there()),
+    is_silent_on(
+        "DLV-3",
+        "equal events can't be told apart",
+        Story().open().enqueue(event(1), event(2)).enqueue(event(2), event(1)).request((1, event(2)), (2, event(1))),
+    ),
     breaks(
         "DLV-3",
         "out of order",
@@ -124,6 +224,19 @@ CASES = [
     ),
     keeps("DLV-4", "the rest is sent", prefix().request((3, event(3)), last=3)),
     keeps("DLV-4", "also after a 413 whose rest was not read", told().request((1, event(1)), status=413, last=1)),
+    keeps(
+        "DLV-4",
+        "it was told of more in between",
+        prefix().request((3, event(3)), last=3, status=503).request(last=3).complete(3),
+    ),
+    keeps(
+        "DLV-4",
+        "the answer may be lost",
+        prefix()
+        .write(TROUBLE)
+        .reconnect()
+        .request((1, event(1), "duplicate"), (2, event(2), "duplicate"), (3, event(3)), last=3),
+    ),
     breaks(
         "DLV-4",
         "the rest is given up",
@@ -132,7 +245,7 @@ CASES = [
         "AnswerSent",
         "LineReceived",
     ),
-    breaks("DLV-4", "nothing follows", prefix(), "the rest was never sent again", "AnswerSent"),
+    breaks("DLV-4", "nothing follows", prefix(), "the rest was never sent again", "AnswerSent", "LineReceived"),
     breaks(
         "DLV-4",
         "the prefix gets new numbers",
@@ -144,6 +257,32 @@ CASES = [
     ),
     is_silent_on("DLV-4", "all was taken", all_there()),
     keeps("DLV-5", "it goes on", told().request((1, event(1), "duplicate"), last=1).request((2, event(2)), last=2)),
+    is_silent_on(
+        "DLV-5",
+        "the answer may be lost",
+        told()
+        .request((1, event(1), "duplicate"), last=1)
+        .write(TROUBLE)
+        .reconnect()
+        .request((1, event(1), "duplicate"), last=1),
+    ),
+    is_silent_on(
+        "DLV-5",
+        "the answer may be too late",
+        told()
+        .request((1, event(1), "duplicate"), last=1, faults=[Latency(seconds=2.0)], took=2.0)
+        .reconnect()
+        .request((1, event(1), "duplicate"), last=1, faults=[Latency(seconds=2.0)], took=2.0),
+    ),
+    breaks(
+        "DLV-5",
+        "it says so of what it took",
+        told().request((1, event(1)), last=1, faults=[Duplicate()]).request((2, event(1)), last=2),
+        "number 1 was answered as a duplicate, and its event was sent again as 2",
+        "LineReceived",
+        "AnswerSent",
+        "LineReceived",
+    ),
     breaks(
         "DLV-5",
         "it sends again",

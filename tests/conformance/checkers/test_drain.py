@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fake_backend.faults import Latency, Stall
+from fake_backend.faults import Latency, Stall, Status
 from fake_backend.records import LineReceived
 from tests.conformance.checkers.case import Case, breaks, hold, is_silent_on, keeps
 from tests.conformance.story import REPORTING, Story, event
@@ -57,7 +57,23 @@ CASES = [
         "StopReturned",
     ),
     is_silent_on("DRN-1", "a handoff", sent().stop(complete=False).returned()),
-    is_silent_on("DRN-1", "the deadline", held(stop_timeout=1.0).stop().wait(1).returned()),
+    is_silent_on(
+        "DRN-1", "the deadline, in trouble", held(stop_timeout=1.0).request(status=503).stop().wait(1).returned()
+    ),
+    breaks(
+        "DRN-1",
+        "the deadline alone",
+        held(stop_timeout=1.0).stop().wait(1).returned(),
+        "1 events that were buffered are not at",
+        "StopCalled",
+        "EnqueueCalled",
+        "StopReturned",
+    ),
+    keeps(
+        "DRN-1",
+        "a success that was not the backend's word",
+        sent().stop().complete(2, "mismatch", faults=[Status(status=200)]).returned(),
+    ),
     keeps("DRN-2", "last", sent().stop().complete(2).returned()),
     breaks(
         "DRN-2",
@@ -93,7 +109,11 @@ CASES = [
         "StopReturned",
     ),
     breaks(
-        "DRN-4", "too few", sent().stop().complete(2).returned(delivered=1), "claims only 1 delivered", "StopReturned"
+        "DRN-4",
+        "too few",
+        sent().stop().complete(2).wait(1).returned(delivered=1),
+        "claims only 1 delivered",
+        "StopReturned",
     ),
     keeps(
         "DRN-4",
@@ -106,7 +126,7 @@ CASES = [
     breaks(
         "DRN-4",
         "complete",
-        sent().stop().complete(2).returned(delivered=2, completed=False),
+        sent().stop().complete(2).wait(1).returned(delivered=2, completed=False),
         "the report denies completion",
         "CompletionReceived",
         "StopReturned",
@@ -159,7 +179,7 @@ CASES = [
     breaks(
         "DRN-7",
         "no answer",
-        sent().stop().stop().complete(2).returned(call=1),
+        sent().stop().stop().complete(2).returned(call=1).overdue(),
         "called 2 times and returned 1",
         "StopCalled",
         "StopCalled",
@@ -175,9 +195,18 @@ CASES = [
     breaks(
         "DRN-7",
         "two drains",
-        sent().stop().stop().complete(2).complete(2, "already-complete").returned(call=1).returned(call=2),
+        sent().stop().stop().complete(2).complete(2, "already-complete").wait(1).returned(call=1).returned(call=2),
         "once for each call of stop",
         "CompletionReceived",
+        "CompletionReceived",
+    ),
+    keeps("DRN-7", "who left got no answer", sent().stop().stop().complete(2).returned(call=2)),
+    breaks(
+        "DRN-7",
+        "the last call decides",
+        sent().stop(complete=False).stop().complete(2).returned(call=1).returned(call=2),
+        "a later one had it completed",
+        "StopCalled",
         "CompletionReceived",
     ),
     is_silent_on("DRN-7", "once", sent().stop().complete(2).returned()),
@@ -206,10 +235,25 @@ CASES = [
         .complete(2, status=None)
         .wait(1)
         .complete(2, "already-complete")
+        .wait(1)
         .returned(delivered=1, undelivered=1),
         "reported as undelivered",
         "CompletionReceived",
         "StopReturned",
+    ),
+    breaks(
+        "DRN-9",
+        "given up after another attempt",
+        sent().stop().complete(2, status=None).wait(1).complete(2, "already-complete", status=503).returned(),
+        "never asked again until it knew (1 more requests)",
+        "CompletionReceived",
+        "RequestBroken",
+        "StopReturned",
+    ),
+    keeps(
+        "DRN-9",
+        "nobody ever told it",
+        sent(stop_timeout=1.0).stop().complete(2, status=None).wait(1).returned(delivered=1, undelivered=1),
     ),
     is_silent_on("DRN-9", "answered", sent().stop().complete(2).returned()),
     keeps(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from conformance.history import BackendWentDown
@@ -18,6 +19,18 @@ def idle(story: Story | None = None) -> Story:
 def equal_and_retried() -> Story:
     """An event equal to an earlier one is tried again after three seconds; the number tells nothing of it."""
     return idle().enqueue(event(1)).request(status=503).wait(3).request((2, event(1)), last=2)
+
+
+def busy(status: int = 200) -> Story:
+    """An event comes while a window is in flight, which then ends."""
+    story = Story().open().enqueue(event(1)).request((1, event(1)), last=1 if status == 200 else None, status=status)
+    answer = story.records.pop()
+    return story.enqueue(event(2)).wait(0.001).write(msgspec.structs.replace(answer, time=story.now))
+
+
+def unanswered() -> Story:
+    """All is there, and the sender was not told."""
+    return Story().open().enqueue(event(1)).request((1, event(1)), status=None)
 
 
 CASES = [
@@ -39,11 +52,35 @@ CASES = [
         "EnqueueCalled",
         "LineReceived",
     ),
-    breaks("LIV-2", "never", idle().enqueue(event(2)), "it arrived never", "EnqueueCalled"),
-    is_silent_on("LIV-2", "not idle", Story().open().enqueue(event(1), event(2)).request((1, event(1)), last=1)),
-    is_silent_on("LIV-2", "not after a downtime", idle().write(BackendWentDown(time=5.0)).enqueue(event(2))),
+    breaks("LIV-2", "never", idle().enqueue(event(2)).wait(9).stop(), "it arrived never", "EnqueueCalled"),
+    keeps("LIV-2", "not after a downtime", idle().write(BackendWentDown(time=5.0)).enqueue(event(2)).wait(9).stop()),
+    keeps("LIV-2", "not yet", idle().enqueue(event(2))),
+    keeps("LIV-2", "at the end of the window in flight", busy().request((2, event(2)), last=2)),
+    breaks(
+        "LIV-2",
+        "after the window in flight it waits",
+        busy().wait(0.5).request((2, event(2)), last=2),
+        "an event waited for 0.5 s",
+        "EnqueueCalled",
+        "AnswerSent",
+        "RequestStarted",
+    ),
+    breaks(
+        "LIV-2",
+        "after the window in flight it is forgotten",
+        busy().wait(9).stop(),
+        "and was never sent",
+        "EnqueueCalled",
+    ),
+    keeps("LIV-2", "a backoff is no neglect", busy(status=503).wait(3).request((2, event(2)), last=2)),
+    keeps(
+        "LIV-2",
+        "nor is one behind a sync",
+        busy(status=503).request(last=1).wait(3).request((2, event(2)), last=2),
+    ),
     keeps("LIV-3", "silent", idle().stop().request(last=1)),
     breaks("LIV-3", "it polls", idle().request(last=1).wait(10), "(sync), 10 s after all was done", "RequestStarted"),
+    keeps("LIV-3", "who was not told that all is there asks", unanswered().wait(5).request(last=1)),
     keeps("LIV-3", "a retry is no poll, even of an equal event", equal_and_retried()),
     is_silent_on("LIV-3", "never idle", Story().open().enqueue(event(1)).request((1, event(1)), last=1).stop()),
 ]

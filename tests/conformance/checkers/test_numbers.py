@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from conformance.history import NetworkTrouble
 from fake_backend.faults import Latency, ResetPeer, Stall
 from fake_backend.records import AnswerSent, LineReceived, RequestStarted
 from tests.conformance.checkers.case import Case, breaks, hold, is_silent_on, keeps
@@ -15,9 +16,14 @@ def told() -> Story:
     return Story().open().enqueue(event(1), event(2), event(3))
 
 
-def overlapping(*faults: Stall | Latency, after: float) -> Story:
+def overlapping(*faults: Stall | Latency, after: float, trouble: bool = False, others: bool = False) -> Story:
     """A window is in flight, and another begins so many seconds later."""
-    story = told().request((1, event(1)), status=None, faults=faults, took=20.0)
+    story = told()
+    if others:
+        story.open(2)
+    if trouble:
+        story.write(NetworkTrouble(time=1.0, what="the link stalls", seconds=9.0))
+    story.request((1, event(1)), status=None, faults=faults, took=20.0)
     at = 1.0 + after
     started = RequestStarted(
         time=at,
@@ -46,6 +52,11 @@ CASES = [
         "StateSet",
         "LineReceived",
     ),
+    keeps(
+        "SEQ-1",
+        "another writer moved it on when it had been told",
+        Story().set(42).wait(1).open().enqueue(event(1)).request(last=42).set(50).request((43, event(1), "duplicate")),
+    ),
     is_silent_on("SEQ-1", "nothing sent", told().request(last=0)),
     keeps(
         "SEQ-2",
@@ -65,6 +76,15 @@ CASES = [
         "AnswerSent",
         "LineReceived",
     ),
+    is_silent_on(
+        "SEQ-2",
+        "the 409 may be lost",
+        told()
+        .request((5, event(1), "gap"), status=409, last=0)
+        .write(NetworkTrouble(time=1.0, what="the link stalls", seconds=9.0))
+        .reconnect()
+        .request((5, event(1), "gap"), status=409, last=0),
+    ),
     is_silent_on("SEQ-2", "nothing came after", told().request((5, event(1), "gap"), status=409, last=0)),
     keeps("SEQ-3", "the same number", told().request((1, event(1)), status=None).request((1, event(1)), last=1)),
     keeps(
@@ -83,6 +103,14 @@ CASES = [
     ),
     keeps(
         "SEQ-3",
+        "it moves up behind one that was refused",
+        told()
+        .request((1, event(1), "refused"), (2, event(2), "ignored"), status=400)
+        .request((1, event(1), "refused"), status=400)
+        .request((1, event(2)), last=1),
+    ),
+    keeps(
+        "SEQ-3",
         "equal events can't be told apart",
         Story()
         .open()
@@ -91,6 +119,19 @@ CASES = [
         .request((1, event(1), "duplicate"), (2, event(1), "duplicate"), last=2),
     ),
     keeps("SEQ-4", "one after the other", told().request((1, event(1)), last=1).request((2, event(2)), last=2)),
+    keeps("SEQ-4", "a short patience with a peer that doesn't read", overlapping(Stall(), after=0.3)),
+    keeps("SEQ-4", "the network hides it", overlapping(after=0.5, trouble=True)),
+    keeps("SEQ-4", "they crossed on the way", overlapping(after=19.995)),
+    keeps("SEQ-4", "another sender's", overlapping(after=0.5, others=True)),
+    breaks(
+        "SEQ-4",
+        "two at a time, and nothing is amiss",
+        overlapping(after=0.5),
+        "request 2 began before that of request 1 ended",
+        "LineReceived",
+        "LineReceived",
+        "RequestBroken",
+    ),
     keeps("SEQ-4", "given up in a stall that hides it", overlapping(Stall(phase="after-accept"), after=2.0)),
     keeps("SEQ-4", "given up while the backend is slow", overlapping(Latency(seconds=9.0), after=2.0)),
     breaks(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conformance.history import BackendWentDown
-from fake_backend.faults import Latency
+from fake_backend.faults import Latency, Slicer
 from tests.conformance.checkers.case import Case, breaks, hold, is_silent_on, keeps
 from tests.conformance.story import AROUND, Story, event
 
@@ -82,10 +82,58 @@ CASES = [
     breaks(
         "WIN-2", "sent past it", told(1, max_event_bytes=9).request((1, event(1)), last=1), "went out", "LineReceived"
     ),
+    keeps(
+        "WIN-2",
+        "it may escape its letters",
+        told(0, max_event_bytes=LINE)
+        .enqueue(TEXT)
+        .request((1, TEXT), last=1)
+        .enqueue({"text": "é" * 5}, outcome="oversized"),
+    ),
+    breaks(
+        "WIN-2",
+        "accepted past it in any way of writing",
+        told(0, max_event_bytes=LINE).enqueue(TEXT).request((1, TEXT), last=1).enqueue({"text": "é" * 6}),
+        f"accepted whose line has {LINE + 2} bytes",
+        "EnqueueCalled",
+    ),
     keeps("WIN-2", "of a size that is not known", told(0).enqueue(TEXT, None, outcome="oversized")),
     keeps("WIN-3", "refused when full", told(2, max_buffered_events=2).enqueue(event(3), outcome="full")),
     breaks("WIN-3", "too many held", told(3, max_buffered_events=2), "3 events are held", "EnqueueCalled"),
     breaks("WIN-3", "too many bytes held", told(3, max_buffered_bytes=16), "21 bytes of events are", "EnqueueCalled"),
+    is_silent_on(
+        "WIN-3",
+        "one may have been dropped",
+        told(2, max_buffered_events=2).request((1, event(1), "refused"), status=400).enqueue(event(3)),
+    ),
+    is_silent_on(
+        "WIN-3",
+        "another's number may have been taken for its own",
+        told(2, max_buffered_events=2).request((1, event(1), "ignored"), status=None).set(1).enqueue(event(3)),
+    ),
+    breaks(
+        "WIN-3",
+        "one may have been dropped, and two are too many",
+        told(2, max_buffered_events=2).request((1, event(1), "refused"), status=400).enqueue(event(3), event(4)),
+        "3 events are held",
+        "EnqueueCalled",
+    ),
+    keeps(
+        "WIN-3",
+        "what a 200 left out is still held",
+        told(2, max_buffered_events=2)
+        .request((1, event(1), "ignored"), (2, event(2), "ignored"), last=0)
+        .wait(1)
+        .enqueue(event(3), outcome="full"),
+    ),
+    keeps(
+        "WIN-3",
+        "nobody knows whether it heard that there is room",
+        told(2, max_buffered_events=2)
+        .request((1, event(1)), last=1, faults=[Slicer(size=1, delay=1.0)])
+        .wait(1)
+        .enqueue(event(3), outcome="full"),
+    ),
     breaks(
         "WIN-3",
         "refused too early",
@@ -122,6 +170,12 @@ CASES = [
         "EnqueueCalled",
         "RequestStarted",
     ),
+    keeps(
+        "WIN-5",
+        "windows of what was enqueued before don't count",
+        windows(4, told(3, max_window_events=1).enqueue(event(4), event(5))).request((5, event(5)), last=5),
+    ),
+    is_silent_on("WIN-5", "when something is refused", windows(4, told(4)).request(status=413)),
     is_silent_on(
         "WIN-5", "when something goes wrong", windows(4, told(4)).request(last=4, faults=[Latency(seconds=1)])
     ),

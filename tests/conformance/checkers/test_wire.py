@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from conformance.history import StrayRequest
@@ -10,7 +11,17 @@ from tests.conformance.checkers.case import Case, breaks, hold, is_silent_on, ke
 from tests.conformance.story import Story, event
 
 GARBLED = LineReceived(time=1.0, request=1, run_id="run-1", size=3, decision="invalid", raw='{"seq"', well_formed=False)
+SECOND = LineReceived(time=1.0, request=1, run_id="run-1", size=9, decision="gap", seq=2, event=event(2))
 TOO_LARGE = LineReceived(time=1.0, request=1, run_id="run-1", size=99, decision="too-large", well_formed=False)
+COMPLETION = LineReceived(
+    time=1.0,
+    request=1,
+    run_id="run-1",
+    size=52,
+    decision="ignored",
+    raw='{"type":"_posthog/stream_complete","final_seq":3}',
+    well_formed=False,
+)
 STRAY = StrayRequest(time=1.0, origin="elsewhere:80", path="/", authorization="Bearer token")
 
 
@@ -23,6 +34,7 @@ CASES = [
     keeps("WIRE-1", "a line of seq and event", told().request((1, event(1)), last=1)),
     breaks("WIRE-1", "a garbled line", told().request(last=1).write(GARBLED), "'{\"seq\"'", "LineReceived"),
     is_silent_on("WIRE-1", "a line that was not read to its end", told().request(last=1).write(TOO_LARGE)),
+    is_silent_on("WIRE-1", "a completion that was left unread", told().request(last=1).write(COMPLETION)),
     keeps(
         "WIRE-2", "both headers", told().request((1, event(1)), last=1, content_type="application/x-ndjson; charset=x")
     ),
@@ -39,6 +51,11 @@ CASES = [
         "LineReceived",
     ),
     is_silent_on("WIRE-3", "windows of one", told().request((1, event(1)), last=1)),
+    is_silent_on(
+        "WIRE-3",
+        "a line without a number in between",
+        told().request((1, event(1)), status=400).write(GARBLED, msgspec.structs.replace(SECOND, seq=3)),
+    ),
     keeps(
         "WIRE-4", "1.0 is 1", Story().open().enqueue({"n": 1, "l": [2.0]}).request((1, {"l": [2], "n": 1.0}), last=1)
     ),

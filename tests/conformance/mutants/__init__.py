@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from tests.conformance.mutants import delivery, draining, inert, limits, liveness, numbering, retrying, wire
+from tests.conformance.mutants import (
+    delivery,
+    draining,
+    inert,
+    limits,
+    liveness,
+    numbering,
+    retrying,
+    stopping,
+    waiting,
+    wire,
+)
 from tests.conformance.mutants.registry import REGISTERED, Mutant
 
 __all__ = [
@@ -15,6 +26,8 @@ __all__ = [
     "liveness",
     "numbering",
     "retrying",
+    "stopping",
+    "waiting",
     "wire",
 ]
 

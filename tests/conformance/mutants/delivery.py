@@ -24,6 +24,60 @@ class DropsInSilenceWhenFull(PlainSender):
         return "accepted"
 
 
+@fails("DLV-1", "never were at the backend, and nothing stood in their way")
+class DropsTheOldestInSilence(PlainSender):
+    """Makes room for an event by dropping the oldest, and counts it nowhere."""
+
+    def refuse_as_full(self, payload: bytes) -> str:
+        del self.held[0]
+        self.held.append(payload)
+        return "accepted"
+
+
+@fails("DLV-1", "never were at the backend, and nothing stood in their way")
+class LosesWhatComesWhileAWindowCloses(PlainSender):
+    """Empties its buffer when a window with all of it was taken, whatever has come in meanwhile."""
+
+    async def send(self, lines: list[bytes]) -> None:
+        is_all = len(lines) == len(self.held)
+        await super().send(lines)
+        if is_all and self.synced and not self.doubt:
+            self.held.clear()
+
+
+@fails("DLV-1", "never were at the backend, and nothing stood in their way")
+class BelievesAStaleReplica(PlainSender):
+    """Goes back to the number of an answer that is lower than what it was told before."""
+
+    def is_stale(self, _answer: Answer) -> bool:
+        return False
+
+
+@fails("DLV-1", "never were at the backend, and nothing stood in their way")
+class DropsAWindowThatIsRefused(PlainSender):
+    """Drops all of a window that is refused without a number, and counts it as dropped."""
+
+    async def refused(self, answer: Answer, count: int) -> None:
+        if answer.last is None:
+            for _ in range(count):
+                self.drop()
+            self.synced = False
+        else:
+            await super().refused(answer, count)
+
+
+@fails("DLV-2", "an event was accepted twice")
+class BlamesTheHeadOfARefusedWindow(PlainSender):
+    """Drops the first event of a window that is refused without a number, though it may be taken, and goes on."""
+
+    async def refused(self, answer: Answer, count: int) -> None:
+        if answer.last is None:
+            self.drop()
+            self.synced = False
+        else:
+            await super().refused(answer, count)
+
+
 @fails("DLV-1", "the report speaks of")
 class CountsDeliveriesTwice(PlainSender):
     """Counts an event as delivered with each answer that covers it, so that its report doesn't add up."""
@@ -56,6 +110,25 @@ class RenumbersAfterABadGateway(PlainSender):
         if self.is_bad_gateway:
             self.doubt, self.synced = 0, False
         await super().fail()
+
+
+@fails("DLV-2", "an event was accepted twice")
+class ReplaysWhatWasAcknowledged(PlainSender):
+    """After a 409 it sends everything again from the first event on, behind the number that it was told."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.ever: list[bytes] = []
+
+    def enqueue(self, event: object) -> str:
+        outcome = super().enqueue(event)
+        if outcome == "accepted":
+            self.ever.append(self.held[-1])
+        return outcome
+
+    async def rebase(self, last: int) -> None:
+        await super().rebase(last)
+        self.held[:] = self.ever
 
 
 @fails("DLV-3", "and accepted after it")

@@ -51,3 +51,47 @@ class PollsWhenIdle(PlainSender):
             await asyncio.wait_for(super().idle(), timeout=3.0)
         except TimeoutError:
             await self.sync()
+
+
+@fails("LIV-2", "an event waited for")
+class LosesAWakeUp(PlainSender):
+    """Waits for the next event after each window, though others came while that was under way."""
+
+    async def step(self) -> None:
+        had_sent = self.synced and bool(self.held)
+        await super().step()
+        if had_sent and not self.closed:
+            await self.idle()
+
+
+@fails("LIV-2", "an event waited for")
+class LooksIntoItsBufferNowAndThen(PlainSender):
+    """Sends by a timer, twice a second."""
+
+    async def step(self) -> None:
+        await super().step()
+        if not self.closed and self.synced and not self.failures:
+            await asyncio.sleep(0.5)
+
+
+@fails("LIV-2", "an event waited for")
+class CountsTheFlushDelayFromTheLastEvent(PlainSender):
+    """Waits for company anew with each event that comes."""
+
+    async def idle(self) -> None:
+        await self.news.wait()
+        while self.news.is_set() and not self.closed:
+            self.news.clear()
+            await asyncio.sleep(self.settings.flush_delay)
+        self.news.clear()
+
+
+@fails("LIV-3", "an idle sender sent a request (sync)")
+class PollsOnceInAWhile(PlainSender):
+    """Asks where the backend stands every ten minutes."""
+
+    async def idle(self) -> None:
+        try:
+            await asyncio.wait_for(super().idle(), timeout=600.0)
+        except TimeoutError:
+            await self.sync()

@@ -12,46 +12,35 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-import time
-from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import aiohttp
 
+from tests.conformance.mutants.plain_http import BAD_REQUEST, CONFLICT, FINAL, OK, TOO_LARGE, Answer, PlainHttp
+
 if TYPE_CHECKING:
     from conformance.settings import Settings
 
+__all__ = ["FINAL", "OK", "Answer", "PlainSender", "Report", "create_sender"]
+
 Report: TypeAlias = dict[str, Any]
 
-OK = range(200, 300)
-BAD_REQUEST, CONFLICT, TOO_LARGE = 400, 409, 413
-FINAL = frozenset({401, 403, 404, 410})
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What came back: `last` is None where it wasn't said beyond doubt, `status` 0 where nothing came back."""
-
-    status: int = 0
-    last: int | None = None
-    location: str | None = None
-
-
-class PlainSender:
+class PlainSender(PlainHttp):
     """Holds events as JSON, oldest first, and has one task that sends them."""
 
     capabilities = frozenset({"drain-report", "handoff"})
 
     def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+        super().__init__(settings)
         self.held: list[bytes] = []
         self.base = 0
         self.synced = False
         self.doubt = 0  # the highest number that may have been taken without our having been told
         self.alone = False  # the oldest event goes out alone, since a window with it was refused
+        self.suspected = 0  # how many events were in a window that was refused, until it is known how far it got
+        self.refusals = 0  # of the oldest event, alone
         self.failures = 0
-        self.retry_after = 0.0
         self.delivered = 0
         self.dropped: dict[str, int] = {}
         self.completed = False
@@ -112,7 +101,11 @@ class PlainSender:
 
     def is_oversized(self, payload: bytes) -> bool:
         """Whether the line of an event, under the number that it is about to get, is too large."""
-        return len(self.line(self.base + len(self.held) + 1, payload)) > self.settings.max_event_bytes
+        return self.is_too_long(self.base + len(self.held) + 1, payload)
+
+    def is_too_long(self, seq: int, payload: bytes) -> bool:
+        """Whether the line of an event is too large under a number."""
+        return len(self.line(seq, payload)) > self.settings.max_event_bytes
 
     def is_full(self, payload: bytes) -> bool:
         """Whether there is no room for one more event."""
@@ -172,7 +165,10 @@ class PlainSender:
         if self.is_the_end(answer, None):
             self.over = True
         elif answer.status in OK and answer.last is not None:
-            self.told(answer.last)
+            if self.suspected:
+                self.judge_refusal(answer.last)
+            else:
+                self.told(answer.last)
         else:
             await self.pause()
 
@@ -182,11 +178,15 @@ class PlainSender:
         size = 0
         for seq, payload in enumerate(self.held, start=self.base + 1):
             line = self.line(seq, payload)
-            size += len(line) + 1
+            size += self.measure(line) + 1
             if lines and (self.alone or self.is_too_much(len(lines) + 1, size)):
                 break
             lines.append(line)
         return lines
+
+    def measure(self, line: bytes) -> int:
+        """Give for how many bytes of a window a line counts."""
+        return len(line)
 
     def is_too_much(self, events: int, size: int) -> bool:
         """Whether a window of so many events and bytes is over a limit."""
@@ -203,10 +203,16 @@ class PlainSender:
         if self.is_the_end(answer, base):
             self.over = True
         elif answer.status == CONFLICT and answer.last is not None:
+            if base < answer.last <= highest:
+                self.in_doubt(answer.last)
             await self.rebase(answer.last)
         elif answer.status in {BAD_REQUEST, TOO_LARGE}:
             self.in_doubt(highest)
             await self.refused(answer, len(lines))
+        elif self.is_stale(answer):
+            self.in_doubt(highest)
+            self.synced = False
+            await self.pause()
         elif answer.status in OK and answer.last is not None:
             self.in_doubt(highest)
             if self.told(answer.last):
@@ -220,6 +226,10 @@ class PlainSender:
     def is_the_end(self, answer: Answer, base: int | None) -> bool:
         """Whether nothing more will ever be taken: no right to send, or a 409 that asks for just what it got."""
         return answer.status in FINAL or (answer.status == CONFLICT and answer.last is not None and answer.last == base)
+
+    def is_stale(self, answer: Answer) -> bool:
+        """Whether a success says less than was told before, so that it can't be about what was sent."""
+        return answer.status in OK and answer.last is not None and answer.last < self.base
 
     def succeed(self) -> None:
         """Forget earlier trouble."""
@@ -236,21 +246,30 @@ class PlainSender:
         await self.pause()
 
     async def refused(self, answer: Answer, count: int) -> None:
-        """Find out which event was refused; drop it if it was refused alone."""
+        """Find out which event was refused, once it is known how far the window got."""
+        self.suspected = count
         if answer.last is None:
-            self.synced = False  # a 400 doesn't say how far it got
-        elif self.told(answer.last):
-            return
-        if count == 1:
-            self.drop()
-        self.alone = count > 1
+            self.synced = False
+        else:
+            self.judge_refusal(answer.last)
         await self.pause()
+
+    def judge_refusal(self, last: int) -> None:
+        """Drop the oldest event if it was refused alone, and not for the first time; else send it alone next."""
+        count, self.suspected = self.suspected, 0
+        if self.told(last):
+            return
+        self.refusals += count == 1
+        self.alone = True
+        if self.refusals > 1:
+            self.alone = False
+            self.drop()
 
     def drop(self) -> None:
         """Drop the oldest event, which will never be taken."""
         del self.held[0]
         self.dropped["refused"] = self.dropped.get("refused", 0) + 1
-        self.doubt = 0
+        self.doubt = self.refusals = 0
 
     def in_doubt(self, highest: int) -> None:
         """Note that numbers up to the highest may have been taken."""
@@ -261,8 +280,23 @@ class PlainSender:
         taken = max(min(last, self.doubt) - self.base, 0)
         del self.held[:taken]
         self.delivered += taken
+        if taken:
+            self.refusals = 0
+        is_moved = last != self.base + taken
         self.base, self.doubt, self.synced = last, 0, True
+        if is_moved:
+            self.drop_outgrown()
         return taken
+
+    def drop_outgrown(self) -> None:
+        """Drop what is too large under its number of now, which may be longer than the one that it was to get."""
+        kept: list[bytes] = []
+        for payload in self.held:
+            if self.is_too_long(self.base + len(kept) + 1, payload):
+                self.dropped["oversized"] = self.dropped.get("oversized", 0) + 1
+            else:
+                kept.append(payload)
+        self.held[:] = kept
 
     async def finish(self) -> None:
         """Complete the run."""
@@ -289,53 +323,6 @@ class PlainSender:
         """Give the next delay: it grows up to a cap, with jitter."""
         grown = self.settings.retry_delay * 2.0 ** min(self.failures - 1, 30)
         return min(grown, self.settings.max_retry_delay) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
-
-    # HTTP.
-
-    def headers(self, _lines: list[bytes]) -> dict[str, str]:
-        """Give the headers of a request."""
-        return {"Authorization": f"Bearer {self.settings.token}", "Content-Type": "application/x-ndjson"}
-
-    def timeout(self) -> aiohttp.ClientTimeout:
-        """Give the timeout of a request, all of it."""
-        return aiohttp.ClientTimeout(total=self.settings.request_timeout)
-
-    async def post(self, lines: list[bytes]) -> Answer:
-        """Make a request of the run, and give what came back."""
-        return await self.post_to(self.settings.url, lines)
-
-    async def post_to(self, url: str, lines: list[bytes]) -> Answer:
-        """Make a request."""
-        try:
-            async with self.session.post(
-                url,
-                data=b"\n".join(lines),
-                headers=self.headers(lines),
-                allow_redirects=False,
-            ) as response:
-                body = await response.text(errors="replace")
-        except (aiohttp.ClientError, TimeoutError):
-            self.retry_after = 0.0
-            return Answer()
-        self.retry_after = self.read_retry_after(response.headers.get("Retry-After"))
-        return Answer(status=response.status, last=self.read_last(body), location=response.headers.get("Location"))
-
-    def read_last(self, body: str) -> int | None:
-        """Read where the backend stands, if it is said beyond doubt."""
-        try:
-            answer = json.loads(body)
-        except ValueError:
-            return None
-        last = answer.get("last_accepted_seq") if isinstance(answer, dict) else None
-        return last if type(last) is int and last >= 0 else None
-
-    def read_retry_after(self, value: str | None) -> float:
-        """Read for how many seconds the backend asks to be left alone."""
-        if value is None:
-            return 0.0
-        if value.isdigit():
-            return float(value)
-        return max(parsedate_to_datetime(value).timestamp() - time.time(), 0.0)
 
 
 def create_sender(settings: Settings) -> PlainSender:

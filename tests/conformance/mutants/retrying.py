@@ -146,3 +146,58 @@ class GivesUpAfterFiveRetries(PlainSender):
             self.dropped["given up"] = self.dropped.get("given up", 0) + len(self.held)
             self.held.clear()
             self.failures = self.doubt = 0
+
+
+@fails("RTY-9", "the backend came up again, and")
+class GivesUpAfterAThousandRetries(PlainSender):
+    """Ends after a thousand failures."""
+
+    async def pause(self) -> None:
+        await super().pause()
+        self.over = self.failures >= 1_000
+
+
+@fails("RTY-9", "the backend came up again, and")
+class OverflowsItsDelay(PlainSender):
+    """Doubles its delay without a bound before it caps it, which floats can't for long."""
+
+    def delay(self) -> float:
+        return min(self.settings.retry_delay * float(2**self.failures), self.settings.max_retry_delay)
+
+
+@fails("RTY-7", "one event is refused again and again")
+class DropsOnePoisonAlone(PlainSender):
+    """Knows of one event that is never taken, and not of a second one."""
+
+    def drop(self) -> None:
+        if self.dropped:
+            self.alone = True
+        else:
+            super().drop()
+
+
+@fails("DLV-1", "never were at the backend")
+class DropsTheOneBehindPoisonToo(PlainSender):
+    """Drops two events where one was refused."""
+
+    def drop(self) -> None:
+        super().drop()
+        if self.held:
+            super().drop()
+
+
+@fails("RTY-8", "a request that met slicer")
+class TimesEachByteAnew(PlainSender):
+    """Has a timeout that starts again with each byte that comes."""
+
+    def timeout(self) -> aiohttp.ClientTimeout:
+        seconds = self.settings.request_timeout
+        return aiohttp.ClientTimeout(total=None, sock_connect=seconds, sock_read=seconds)
+
+
+@fails("RTY-8", "the network swallowed what was sent until")
+class WaitsForAConnectionForEver(PlainSender):
+    """Has a timeout once it is connected, and none for connecting."""
+
+    def timeout(self) -> aiohttp.ClientTimeout:
+        return aiohttp.ClientTimeout(total=None, sock_read=self.settings.request_timeout)

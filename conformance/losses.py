@@ -1,0 +1,154 @@
+"""Which events are lost by their sender's doing, and which by what no sender could have known."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from conformance.contents import Handwriting, content, largest_size, without
+from conformance.evidence import MOST_AROUND_AN_EVENT
+from fake_backend.records import LineReceived, StateSet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conformance.evidence import Evidence, Request, Run, Sender
+    from conformance.history import EnqueueCalled
+
+
+def lost_events(evidence: Evidence, sender: Sender) -> list[EnqueueCalled]:
+    """What `enqueue` accepted, the backend never did, and the sender is to blame for, in the order of the calls.
+
+    It is not to blame for an event that the backend refuses whenever it comes; for one whose line outgrew the limit,
+    because it was told a longer number; nor for those that were in doubt when another writer took just their numbers,
+    so that the backend seems to have them; nor for those that the backend said it had.
+    """
+    return evidence.once("lost", sender, lambda: _lost_events(evidence, sender))
+
+
+def _lost_events(evidence: Evidence, sender: Sender) -> list[EnqueueCalled]:
+    run = evidence.run(sender.run_id)
+    missing = [call for call in evidence.missing(sender) if not run.is_poison(call)]
+    if not missing:
+        return missing
+    missing = _without_those_lied_about(evidence, sender, run, missing)
+    missing = [call for call in missing if not may_have_outgrown(evidence, run, call)]
+    for count, until in _numbers_taken_by_others(evidence, run):
+        seemed_delivered = [call for call in missing if call.time <= until][:count]
+        missing = [call for call in missing if call not in seemed_delivered]
+    return missing
+
+
+def may_have_outgrown(evidence: Evidence, run: Run, call: EnqueueCalled) -> bool:
+    """Whether an event's line may be over the limit under the highest number that the run came to."""
+    if call.event is None:
+        return False
+    others = [state.last_accepted_seq for state in run.states] + [each.last_told or 0 for each in run.told]
+    highest = max(others, default=0) + call.call
+    room = evidence.settings.max_event_bytes - len(str(highest))
+    if largest_size(call.event) + MOST_AROUND_AN_EVENT <= room:
+        return False
+    sizes = Handwriting(run.lines).sizes_of(call.event)
+    return sizes is None or sizes[1] > room
+
+
+def changes(evidence: Evidence, run: Run) -> Iterator[LineReceived | StateSet]:
+    """The records that changed where a run stands, in order: lines that were accepted, and what was set."""
+    for record in evidence.history.records:
+        match record:
+            case LineReceived(run_id=run.run_id, decision="accepted") | StateSet(run_id=run.run_id):
+                yield record
+            case _:
+                pass
+
+
+def wrong_answers(evidence: Evidence, run: Run) -> Iterator[tuple[Request, int]]:
+    """The answers that tell another number than the one at which the run stands, and that number."""
+    told = {id(each.answer): each for each in run.told}
+    stands_at = 0
+    for record in evidence.history.records:
+        match record:
+            case LineReceived(run_id=run.run_id, decision="accepted") | StateSet(run_id=run.run_id):
+                stands_at = _last_after(record)
+            case _ if id(record) in told and told[id(record)].last_told != stands_at:
+                yield told[id(record)], stands_at
+            case _:
+                pass
+
+
+def _without_those_lied_about(
+    evidence: Evidence, sender: Sender, run: Run, missing: list[EnqueueCalled]
+) -> list[EnqueueCalled]:
+    """Leave out what a sender had sent, or may have, when it was told a number past all that the backend had.
+
+    And what it sent under numbers that were taken already, when it had asked and was told a number from long ago. An
+    answer to a window that says less than was known before is another matter: it should be asked about.
+    """
+    excused: set[str] = set()
+    for wrong, stands_at in wrong_answers(evidence, run):
+        if (wrong.last_told or 0) > stands_at:
+            attempts, until = [each for each in run.requests if each.began <= wrong.ended], wrong.ended_at
+            sent = [line for each in attempts for line in each.lines]
+        elif wrong.kind in {"sync", "completion"}:
+            attempts, until = [each for each in run.requests if each.began > wrong.ended], math.inf
+            sent = [line for each in attempts for line in each.lines if line.decision == "duplicate"]
+        else:
+            continue
+        # What was in a request that nobody read can only be the oldest.
+        is_unread = any(each.body is None and each.kind in {"data", "unknown"} for each in attempts)
+        waiting = [call for call in sender.accepted if call.time <= until]
+        oldest = without(waiting, [line for line in run.taken if line.time <= until]) if is_unread else []
+        excused |= {content(line.event) for line in sent if line.event is not None}
+        unread = [key for call in oldest if (key := content(call.event or {})) not in excused]
+        excused |= set(unread[: evidence.settings.max_window_events])
+    return [call for call in missing if content(call.event or {}) not in excused]
+
+
+def _numbers_taken_by_others(evidence: Evidence, run: Run) -> Iterator[tuple[int, float]]:
+    """How many numbers others took while something of ours was in doubt, and when the sender knew at the latest."""
+    hearing = evidence.hearing(run)
+    stands_at = 0
+    for record in changes(evidence, run):
+        before, stands_at = stands_at, _last_after(record)
+        taken = stands_at - before
+        if taken <= 0 or (isinstance(record, LineReceived) and not _is_out_of_date(evidence, run, record)):
+            continue
+        known = next(
+            (
+                each
+                for each in run.told
+                # An answer may have been made before, and sent after.
+                if (each.last_told or 0) >= stands_at
+                and each.answer is not None
+                and evidence.is_before(record, each.answer)
+                and hearing.is_surely_heard(each)
+            ),
+            None,
+        )
+        began_before = math.inf if known is None else known.ended
+        if any(_may_seem_delivered(each) and each.began < began_before for each in run.requests):
+            yield taken, math.inf if known is None else known.ended_at
+
+
+def _last_after(record: LineReceived | StateSet) -> int:
+    return (record.seq or 0) if isinstance(record, LineReceived) else record.last_accepted_seq
+
+
+def _is_out_of_date(evidence: Evidence, run: Run, line: LineReceived) -> bool:
+    """Whether a line was taken under a number that its sender had to give to another event meanwhile.
+
+    It was on its way when the backend forgot something or others wrote, and was taken when its request was long over.
+    """
+    request = evidence.requests[line.request]
+    if request.end is None or evidence.is_before(line, request.end):
+        return False
+    return any(evidence.is_before(request.started, state) and evidence.is_before(state, line) for state in run.states)
+
+
+def _may_seem_delivered(request: Request) -> bool:
+    """Whether a sender may take events of a request for delivered that are not: nobody said, or the number says so."""
+    last = request.last_told
+    if request.kind not in {"data", "unknown"} or last is None:
+        return request.kind in {"data", "unknown"}
+    says_so = request.succeeded or last <= request.highest_seq
+    return says_so and any(line.decision != "accepted" and (line.seq or 0) <= last for line in request.lines)

@@ -1,0 +1,57 @@
+"""Which events a backend refused so that their sender may drop them."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from conformance.contents import content
+
+if TYPE_CHECKING:
+    from conformance.evidence import Run, Sender
+    from conformance.history import EnqueueCalled
+
+_REFUSED = frozenset({400, 413})
+_REFUSED_BY_ITSELF = frozenset({"too-large", "refused", "invalid"})
+_TIMES_THAT_PROVE_POISON = 2
+
+
+def refused_calls(run: Run) -> set[tuple[int, int]]:
+    """The sender and the number of each call whose event was refused: for what it holds, or as the oldest, and twice.
+
+    Where a request is refused unread nobody sees for which event. A sender that looks for it can come upon none but
+    the oldest that the backend doesn't have; once is enough only where it was the only one.
+    """
+    for_what_it_holds = {content(line.event or {}) for line in run.lines if line.decision == "refused"}
+    found = set()
+    for sender in run.senders:
+        found |= {_key(call) for call in sender.accepted if content(call.event or {}) in for_what_it_holds}
+        found |= _refused_as_the_oldest(run, sender, found)
+    return found
+
+
+def _refused_as_the_oldest(run: Run, sender: Sender, dropped: set[tuple[int, int]]) -> set[tuple[int, int]]:
+    arrived = {content(line.event or {}): line.time for line in reversed(run.taken)}
+    calls = [(call, arrived.get(content(call.event or {}), math.inf)) for call in sender.accepted]
+    found: set[tuple[int, int]] = set()
+    times: Counter[tuple[int, int]] = Counter()
+    for request in run.requests:
+        if request.answer is None or request.answer.status not in _REFUSED:
+            continue
+        if any(line.decision in _REFUSED_BY_ITSELF for line in request.lines):
+            continue
+        waiting = [
+            _key(call)
+            for call, arrives in calls
+            if call.time <= request.ended_at < arrives and _key(call) not in found | dropped
+        ]
+        if waiting:
+            times[waiting[0]] += 1
+            if times[waiting[0]] >= _TIMES_THAT_PROVE_POISON or len(waiting) == 1:
+                found.add(waiting[0])
+    return found
+
+
+def _key(call: EnqueueCalled) -> tuple[int, int]:
+    return call.sender, call.call

@@ -1,0 +1,124 @@
+"""How long it waits: what `Retry-After` asks for, sense or nonsense, and delays by the thousand."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from conformance.scenario import Scenario, numbered
+from conformance.scenarios.scripts import on_completion, on_data, two_bursts
+from fake_backend.faults import Partial, Status
+
+if TYPE_CHECKING:
+    from conformance.scenario import Stage
+    from fake_backend.faults import Fault
+
+
+async def _two_bursts_and_events_in_the_meantime(stage: Stage) -> None:
+    sender = await stage.open()
+    sender.enqueue(*numbered(8))
+    await stage.pause(0.3)
+    for number in range(9, 41):
+        sender.enqueue(*numbered(1, first=number))
+        await stage.pause(0.05)
+    await sender.delivered()
+    await stage.pause(0.1)
+    await sender.stop()
+
+
+async def _failing_for_a_while(fault: Fault, stage: Stage) -> None:
+    """Windows fail at once for a hundred retry delays, while syncs go well; a caller goes on all the time."""
+    rule = on_data(fault)
+    stage.backend.add_fault(rule)
+    sender = await stage.open()
+    for number in range(1, 201):
+        sender.enqueue(*numbered(1, first=number))
+        await stage.pause(0.1)
+    stage.backend.remove_fault(rule)
+    await sender.delivered()
+    await stage.pause(0.1)
+    await sender.stop()
+
+
+async def _down_for_thousands_of_delays(stage: Stage) -> None:
+    await stage.go_down()
+    sender = await stage.open()
+    sender.enqueue(*numbered(8))
+    await stage.pause(150.0)
+    await stage.come_up()
+    await sender.delivered()
+    await sender.stop()
+
+
+async def _delivered_then_stop(stage: Stage) -> None:
+    sender = await stage.open()
+    sender.enqueue(*numbered(6))
+    await sender.delivered()
+    await stage.pause(0.2)
+    await sender.stop()
+
+
+_NONSENSE = {
+    "below-zero": "-5",
+    "zero": "0",
+    "a-word": "soon",
+    "past-all-numbers": "1e999",
+    "long-ago": "Sun, 06 Nov 1994 08:49:37 GMT",
+    "empty": "",
+}
+_WITHOUT_PROGRESS: dict[str, Fault] = {
+    "answered-503": Status(status=503),
+    "answered-with-a-page-of-html": Status(status=200, body="<html>OK</html>"),
+    "of-which-nothing-is-taken": Partial(lines=0),
+}
+
+SCENARIOS = (
+    *(
+        Scenario(
+            name=f"a-retry-after-that-is-{name}",
+            rules=("RTY-1", "RTY-2", "DLV-1"),
+            story=f"Windows are answered 503 with `Retry-After: {value}`, fourteen times.",
+            script=two_bursts,
+            faults=(on_data(Status(status=503, headers={"Retry-After": value}), *range(2, 16)),),
+        )
+        for name, value in _NONSENSE.items()
+    ),
+    Scenario(
+        name="a-retry-after-above-the-longest-delay",
+        rules=("RTY-3", "DLV-1"),
+        story="The second window is answered 503 with Retry-After: 2, and no delay of the sender's own is over 0.5 s.",
+        script=two_bursts,
+        settings={"max_retry_delay": 0.5},
+        faults=(on_data(Status(status=503, headers={"Retry-After": "2"}), 2),),
+    ),
+    Scenario(
+        name="a-completion-is-asked-to-wait",
+        rules=("RTY-3", "DRN-1"),
+        story="The completion is answered 503 with Retry-After: 2.",
+        script=_delivered_then_stop,
+        faults=(on_completion(Status(status=503, headers={"Retry-After": "2"}), 1),),
+    ),
+    Scenario(
+        name="events-that-come-while-it-is-asked-to-wait",
+        rules=("RTY-3", "DLV-1", "DLV-3"),
+        story="The first window is answered 503 with Retry-After: 2, and events keep coming.",
+        script=_two_bursts_and_events_in_the_meantime,
+        faults=(on_data(Status(status=503, headers={"Retry-After": "2"}), 1),),
+    ),
+    *(
+        Scenario(
+            name=f"windows-{name}-and-syncs-that-go-well",
+            rules=("RTY-2", "DLV-1", "DLV-3"),
+            story=f"Every window is {name.replace('-', ' ')} for a hundred retry delays, and events keep coming.",
+            script=partial(_failing_for_a_while, fault),
+        )
+        for name, fault in _WITHOUT_PROGRESS.items()
+    ),
+    Scenario(
+        name="down-for-thousands-of-delays",
+        rules=("RTY-9", "DLV-1"),
+        story="The backend is away for fifteen hundred of the longest delays.",
+        script=_down_for_thousands_of_delays,
+        settings={"retry_delay": 0.01, "max_retry_delay": 0.1},
+    ),
+)

@@ -1,0 +1,70 @@
+"""From a seed and an index to a schedule, the same on every machine; and a probe that Hypothesis can shrink with.
+
+Hypothesis lends itself to programs that bring their own randomness: `fuzz_one_input` draws from given bytes. These come
+from Python's generator, whose bytes are the same in all releases that we support, so that schedule 1,234 of seed 1 is
+the same one wherever it is drawn (with the same release of Hypothesis), and any process can draw any part of a search.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any, Final
+
+from hypothesis import HealthCheck, Phase, Verbosity, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis.database import InMemoryExampleDatabase
+
+from conformance.search.strategies import schedules
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hypothesis.strategies import SearchStrategy
+
+    from conformance.search.schedule import Schedule
+
+_ENOUGH_BYTES: Final = 4_096
+
+
+def probe(strategy: SearchStrategy[Schedule], visit: Callable[[Schedule], None]) -> Any:
+    """A test, to Hypothesis, of what `visit` does with a schedule.
+
+    What fails by `offer` is kept, and calling it then shrinks that, and raises what the smallest one raised.
+    """
+
+    @hypothesis_settings(
+        database=InMemoryExampleDatabase(),
+        phases=(Phase.reuse, Phase.shrink),
+        deadline=None,
+        report_multiple_bugs=False,
+        print_blob=False,
+        verbosity=Verbosity.quiet,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(strategy)
+    def probed(schedule: Schedule) -> None:
+        visit(schedule)
+
+    return probed
+
+
+def offer(probed: Any, seed: int, index: int) -> None:
+    """Have a probe visit the schedule of that seed and index; it raises what `visit` raises."""
+    source = random.Random(f"{seed}/{index}")  # noqa: S311 - wanted to be predictable
+    # Bytes that don't make up a whole schedule are passed over, and the source goes on to the next ones.
+    while probed.hypothesis.fuzz_one_input(source.randbytes(_ENOUGH_BYTES)) is None:
+        pass
+
+
+class Drawer:
+    """Draws schedules: what `strategy` makes of a seed and an index."""
+
+    def __init__(self, strategy: SearchStrategy[Schedule] | None = None) -> None:
+        self._drawn: list[Schedule] = []
+        self._probe = probe(schedules() if strategy is None else strategy, self._drawn.append)
+
+    def draw(self, seed: int, index: int) -> Schedule:
+        """The schedule number `index` of a seed."""
+        self._drawn.clear()
+        offer(self._probe, seed, index)
+        return self._drawn[0]

@@ -1,0 +1,241 @@
+"""What schedules are drawn from: Hypothesis strategies, simplest first, so that a failing schedule shrinks well.
+
+Values are chosen where it hurts: times around the settings' timeouts, sizes around their limits, numbers of requests
+that are made at all.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from hypothesis import strategies as st
+
+from conformance.search.perform import POISON
+from conformance.search.schedule import (
+    Burst,
+    Down,
+    HalfClose,
+    Pause,
+    Refuse,
+    Reset,
+    Schedule,
+    Settle,
+    StallLink,
+    Step,
+    Stop,
+    Trickle,
+    Unreachable,
+    Unserialisable,
+    Wire,
+)
+from fake_backend import (
+    Bandwidth,
+    CloseOnReuse,
+    CompletedElsewhere,
+    Duplicate,
+    ExpireToken,
+    Fault,
+    FaultRule,
+    Fence,
+    ForeignWriter,
+    Forget,
+    LateAccept,
+    Latency,
+    LimitData,
+    Limits,
+    Partial,
+    Poison,
+    RequestKind,
+    ResetPeer,
+    Slicer,
+    SlowClose,
+    Stall,
+    Status,
+    Timeout,
+    faults,
+)
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
+
+SECONDS: Final = st.sampled_from([0.1, 0.5, 1.0, 1.9, 2.0, 2.1, 4.0])
+"""Around a request timeout of two seconds."""
+
+MOMENTS: Final = st.integers(0, 60).map(lambda tenths: tenths / 10)
+"""When something happens, from the start."""
+
+_STREAMS: Final = st.sampled_from(["downstream", "upstream"])
+
+_PHASES: Final = st.one_of(
+    st.sampled_from(["after-accept", "before-accept", "before-read", "in-answer"]).map(lambda phase: {"phase": phase}),
+    st.integers(1, 8).map(lambda lines: {"phase": "after-lines", "lines": lines}),
+)
+_EARLY_PHASES: Final = st.one_of(
+    st.sampled_from(["before-accept", "after-accept", "before-read"]).map(lambda phase: {"phase": phase}),
+    st.integers(1, 8).map(lambda lines: {"phase": "after-lines", "lines": lines}),
+)
+_TRANSIENT: Final = [503, 408, 429, 500, 502, 504]
+_RETRY_AFTER: Final = st.sampled_from([{}, {"Retry-After": "1"}, {"Retry-After": "3"}, {"Retry-After": "soon"}])
+_UNREADABLE: Final = [
+    "",
+    "<html>ok</html>",
+    '{"accepted": 1, "last_acc',
+    "{}",
+    '{"last_accepted_seq": "3"}',
+    '{"last_accepted_seq": "100"}',
+    '{"last_accepted_seq": 3.0}',
+    '{"last_accepted_seq": null}',
+    '{"last_accepted_seq": -1}',
+    '{"last_accepted_seq": true}',
+]
+
+_FINAL: Final = [401, 403, 404, 410]
+
+FAULTS: Final[SearchStrategy[Fault]] = st.one_of(
+    # The connection.
+    st.builds(lambda at: ResetPeer(**at), _PHASES),
+    st.builds(lambda seconds, at: Timeout(seconds=seconds, **at), SECONDS, _PHASES),
+    st.builds(CloseOnReuse),
+    st.builds(SlowClose, seconds=SECONDS),
+    st.builds(lambda seconds, at: faults.Down(seconds=seconds, **at), SECONDS, _PHASES),
+    # Time.
+    st.builds(
+        lambda seconds, jitter, at: Latency(seconds=seconds, jitter=jitter, **at),
+        SECONDS,
+        st.sampled_from([0.0, 0.1]),
+        _PHASES,
+    ),
+    st.builds(lambda seconds, at: Stall(seconds=seconds, **at), st.none() | SECONDS, _PHASES),
+    st.builds(Bandwidth, rate=st.sampled_from([20_000, 2_000]), stream=_STREAMS),
+    st.builds(Slicer, size=st.sampled_from([10, 1]), delay=st.sampled_from([0.0, 0.1])),
+    st.builds(LimitData, size=st.sampled_from([10, 0, 100]), stream=_STREAMS),
+    # Answers.
+    st.builds(
+        lambda status, headers, at: Status(status=status, headers=headers, **at),
+        st.sampled_from(_TRANSIENT),
+        _RETRY_AFTER,
+        _EARLY_PHASES,
+    ),
+    st.builds(lambda body, at: Status(status=200, body=body, **at), st.sampled_from(_UNREADABLE), _EARLY_PHASES),
+    st.builds(lambda status, at: Status(status=status, **at), st.sampled_from([400, 409, 413]), _EARLY_PHASES),
+    st.builds(lambda status: Status(status=status), st.sampled_from([*_FINAL, 307])),
+    st.builds(Partial, lines=st.integers(0, 8)),
+    st.builds(Duplicate),
+    st.builds(LateAccept, seconds=SECONDS, status=st.sampled_from([504, 502, None])),
+    st.builds(Poison, containing=st.just(POISON), status=st.sampled_from([400, 413])),
+    # The state of the run.
+    st.builds(lambda last, at: Forget(last_accepted_seq=last, **at), st.integers(0, 50), _PHASES),
+    st.builds(lambda events, at: ForeignWriter(events=events, **at), st.integers(1, 5), _PHASES),
+    st.builds(lambda at: CompletedElsewhere(**at), _PHASES),
+    st.builds(ExpireToken),
+    st.builds(Fence, epoch=st.just(1)),
+)
+
+
+def _rule(fault: Fault, of: RequestKind, first: int, times: int) -> FaultRule:
+    return FaultRule(fault=fault, of=of, requests=tuple(range(first, first + times)))
+
+
+# A stale replica, and one that is confused. A sender can doubt them where it knows what it has sent; in the answer to a
+# sync they are all that it has to go by.
+_MISTAKEN: Final = st.builds(
+    lambda last: Status(status=200, phase="after-accept", body=f'{{"last_accepted_seq": {last}}}'),
+    st.sampled_from([0, 1, 1_000]),
+)
+
+_KINDS: Final = st.sampled_from(["data", "any", "completion", "sync"])
+_FIRST: Final = st.integers(1, 8)
+_TIMES: Final = st.sampled_from([1, 2, 4])
+
+RULES: Final = st.one_of(
+    *[st.builds(_rule, FAULTS, _KINDS, _FIRST, _TIMES)] * 12,
+    st.builds(_rule, _MISTAKEN, st.just("data"), _FIRST, _TIMES),
+)
+
+NETWORK: Final = st.one_of(
+    st.builds(Reset, at=MOMENTS, seen_by=st.sampled_from(["both", "sender", "backend"])),
+    st.builds(HalfClose, at=MOMENTS, seen_by=st.sampled_from(["sender", "backend"])),
+    st.builds(Refuse, at=MOMENTS, seconds=SECONDS),
+    st.builds(Unreachable, at=MOMENTS, seconds=SECONDS),
+    st.builds(Down, at=MOMENTS, seconds=SECONDS),
+    st.builds(StallLink, at=MOMENTS, seconds=SECONDS, toward=st.sampled_from(["both", "backend", "sender"])),
+)
+
+WIRES: Final = st.one_of(
+    st.just(Wire()),
+    st.builds(
+        Wire,
+        latency=st.sampled_from([0.005, 0.1]),
+        jitter=st.sampled_from([0.0, 0.02]),
+        bandwidth=st.sampled_from([None, 100_000]),
+        slice=st.sampled_from([None, 1_000, 100]),
+    ),
+)
+
+_SIZES: Final = st.sampled_from(
+    [
+        {},
+        {"max_window_bytes": 20_000, "max_buffered_bytes": 20_000},
+        {"max_event_bytes": 1_000, "max_window_bytes": 1_001, "max_buffered_bytes": 5_000},
+    ]
+)
+_OTHERS: Final = st.fixed_dictionaries(
+    {},
+    optional={
+        "max_window_events": st.sampled_from([2, 1, 5]),
+        "max_buffered_events": st.sampled_from([100, 10]),
+        "window_age": st.sampled_from([0.3, 1.0]),
+        "flush_delay": st.sampled_from([0.05, 0.5]),
+        "stop_timeout": st.sampled_from([2.0, 5.0]),
+    },
+)
+
+SETTINGS: Final = st.builds(lambda sizes, others: sizes | others, _SIZES, _OTHERS)
+
+
+LIMITS: Final = st.sampled_from([Limits(), Limits(max_request_events=3), Limits(max_line_bytes=500)])
+
+
+# A line is some 45 bytes longer than its text, and limits are at 1,000 and 10,000 bytes.
+_AROUND_LIMITS: Final = st.one_of(
+    st.sampled_from([960, 4_000, 20_000]),
+    st.integers(948, 960),
+    st.integers(9_948, 9_960),
+    st.integers(474, 480),
+)
+
+
+def runs(most_events: int) -> SearchStrategy[tuple[Step, ...]]:
+    """What is asked of a sender, with about so many events at the most."""
+    burst = max(most_events // 4, 1)
+    step = st.one_of(
+        st.builds(Burst, events=st.integers(1, burst), size=st.sampled_from([0, 20, 300])),
+        st.builds(Pause, seconds=SECONDS),
+        st.builds(Trickle, events=st.integers(1, burst), every=st.sampled_from([0.01, 0.1, 0.4])),
+        st.builds(
+            Burst,
+            events=st.integers(1, max(burst // 10, 1)),
+            size=_AROUND_LIMITS,
+            text=st.sampled_from(["ascii", "two-bytes", "escapes", "poison"]),
+        ),
+        st.builds(Settle),
+        st.builds(Stop, complete=st.sampled_from([True, True, False])),
+        st.builds(Unserialisable),
+    )
+    return st.lists(step, min_size=1, max_size=8).map(tuple)
+
+
+def schedules(*, most_events: int = 200, most_faults: int = 10) -> SearchStrategy[Schedule]:
+    """Schedules with up to so many events a run, and so many faults."""
+    return st.builds(
+        Schedule,
+        runs=st.lists(runs(most_events), min_size=1, max_size=2).map(tuple),
+        faults=st.lists(RULES, max_size=most_faults).map(tuple),
+        network=st.lists(NETWORK, max_size=3).map(tuple),
+        wire=WIRES,
+        settings=SETTINGS,
+        limits=LIMITS,
+        stands_at=st.sampled_from([0, 41]),
+        shuffle=st.booleans(),
+        seed=st.integers(0, 9),
+    )

@@ -1,0 +1,52 @@
+"""Makes docs/mutants.md of what the mutants do: `python -m tests.conformance.mutants.page > docs/mutants.md`."""
+
+from __future__ import annotations
+
+import sys
+from itertools import groupby
+
+from conformance.catalogue import RULES
+from tests.conformance.mutants import MUTANTS
+from tests.conformance.mutants.matrix import perform
+
+_HEAD = """\
+# The mutants
+
+The suite is itself under test. Each of these senders has one small deliberate bug, and must be failed by the rule that
+it names, with a sentence that says why; the tests hold it to that. A sender without a bug, which all but a few of them
+are mutants of, passes every rule.
+
+This page is made of what they do (`python -m tests.conformance.mutants.page`): each is performed in the scenarios that
+attack the rule it names, in virtual time, and every rule judges what happened. So what else fails a mutant is what
+fails it there; LIV-1, which is measured in real time, isn't counted.
+
+## Bugs, and what they fail
+"""
+
+
+def render() -> str:
+    """The page, as Markdown."""
+    order = {rule.id: place for place, rule in enumerate(RULES)}
+    mutants = sorted(MUTANTS, key=lambda mutant: (order[mutant.rule], mutant.name))
+    parts = [
+        _HEAD,
+        "| rule | mutant | its bug | how the failure reads | fails also |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    others: dict[str, list[str]] = {rule.id: [] for rule in RULES}
+    for mutant in mutants:
+        also = [rule.id for rule in RULES if rule.id in perform(mutant).sentences and rule.id != mutant.rule]
+        for rule_id in also:
+            others[rule_id].append(mutant.name)
+        bug = " ".join(mutant.bug.split())
+        parts.append(f"| {mutant.rule} | {mutant.name} | {bug} | … {mutant.says} … | {', '.join(also)} |")
+    parts += ["\n## Rules, and who fails them\n", "| rule | mutants of it | fails also |", "| --- | --- | --- |"]
+    named = {rule_id: [each.name for each in group] for rule_id, group in groupby(mutants, lambda each: each.rule)}
+    parts += [
+        f"| {rule.id} | {', '.join(named.get(rule.id, []))} | {', '.join(sorted(others[rule.id]))} |" for rule in RULES
+    ]
+    return "\n".join(parts) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(render())

@@ -1,0 +1,90 @@
+"""The requests of the plain sender: what is sent, and how an answer is read."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+import aiohttp
+
+if TYPE_CHECKING:
+    from conformance.settings import Settings
+
+OK = range(200, 300)
+BAD_REQUEST, CONFLICT, TOO_LARGE = 400, 409, 413
+FINAL = frozenset({401, 403, 404, 410})
+LONGEST_WAIT = 86_400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came back: `last` is None where it wasn't said beyond doubt, `status` 0 where nothing came back."""
+
+    status: int = 0
+    last: int | None = None
+    location: str | None = None
+
+
+class PlainHttp:
+    """Makes requests of one run, and raises nothing: where no answer came, that is the answer."""
+
+    session: aiohttp.ClientSession
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.retry_after = 0.0
+
+    def headers(self, _lines: list[bytes]) -> dict[str, str]:
+        """Give the headers of a request."""
+        return {"Authorization": f"Bearer {self.settings.token}", "Content-Type": "application/x-ndjson"}
+
+    def timeout(self) -> aiohttp.ClientTimeout:
+        """Give the timeout of a request, all of it."""
+        return aiohttp.ClientTimeout(total=self.settings.request_timeout)
+
+    async def post(self, lines: list[bytes]) -> Answer:
+        """Make a request of the run, and give what came back."""
+        return await self.post_to(self.settings.url, lines)
+
+    async def post_to(self, url: str, lines: list[bytes]) -> Answer:
+        """Make a request."""
+        try:
+            async with self.session.post(
+                url,
+                data=b"\n".join(lines),
+                headers=self.headers(lines),
+                allow_redirects=False,
+            ) as response:
+                body = await response.text(errors="replace")
+        except (aiohttp.ClientError, TimeoutError):
+            self.retry_after = 0.0
+            return Answer()
+        self.retry_after = self.read_retry_after(response.headers.get("Retry-After"))
+        return Answer(status=response.status, last=self.read_last(body), location=response.headers.get("Location"))
+
+    def read_last(self, body: str) -> int | None:
+        """Read where the backend stands, if it is said beyond doubt."""
+        try:
+            answer = json.loads(body)
+        except ValueError:
+            return None
+        last = answer.get("last_accepted_seq") if isinstance(answer, dict) else None
+        return last if type(last) is int and last >= 0 else None
+
+    def read_retry_after(self, value: str | None) -> float:
+        """Read for how many seconds the backend asks to be left alone."""
+        try:
+            seconds = float(int(value or "0"))
+        except (ValueError, OverflowError):
+            seconds = self.read_date(value or "")
+        return min(max(seconds, 0.0), LONGEST_WAIT)
+
+    def read_date(self, value: str) -> float:
+        """Read how many seconds from now a date is; 0 if it is none."""
+        try:
+            return parsedate_to_datetime(value).timestamp() - time.time()
+        except (ValueError, OverflowError):
+            return 0.0

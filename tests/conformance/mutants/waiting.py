@@ -1,0 +1,130 @@
+"""RTY: bugs in how long a sender waits, and in what ends the wait."""
+
+from __future__ import annotations
+
+import asyncio
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+from tests.conformance.mutants.plain_sender import Answer, PlainSender
+from tests.conformance.mutants.registry import fails
+
+if TYPE_CHECKING:
+    from conformance.settings import Settings
+
+
+@fails("RTY-1", "failed in a way that may pass, and it was never tried again")
+class DiesOfANonsensicalRetryAfter(PlainSender):
+    """Takes every `Retry-After` that isn't a number for a date."""
+
+    def read_retry_after(self, value: str | None) -> float:
+        if value is not None and not value.isdigit():
+            parsedate_to_datetime(value)
+        return super().read_retry_after(value)
+
+
+@fails("RTY-1", "failed in a way that may pass, and it was never tried again")
+class WaitsForInfinity(PlainSender):
+    """Reads `Retry-After` as any number that Python knows, and waits for it."""
+
+    def read_retry_after(self, value: str | None) -> float:
+        try:
+            return min(float(value or "0"), 1e9)
+        except ValueError:
+            return super().read_retry_after(value)
+
+
+@fails("RTY-2", "10 are the most")
+class LetsRetryAfterReplaceItsDelay(PlainSender):
+    """Waits for as long as `Retry-After` says, be it no time at all."""
+
+    asked = False
+
+    def read_retry_after(self, value: str | None) -> float:
+        self.asked = value is not None
+        return super().read_retry_after(value)
+
+    def delay(self) -> float:
+        return 0.001 if self.asked else super().delay()
+
+
+@fails("RTY-3", "an answer asked to wait 2 s")
+class CapsRetryAfter(PlainSender):
+    """Never waits for longer than its own longest delay, whoever asks."""
+
+    def read_retry_after(self, value: str | None) -> float:
+        return min(super().read_retry_after(value), self.settings.max_retry_delay)
+
+
+@fails("RTY-3", "an answer asked to wait 2 s")
+class CompletesWithoutWaiting(PlainSender):
+    """Doesn't heed `Retry-After` once it is stopped."""
+
+    def read_retry_after(self, value: str | None) -> float:
+        return 0.0 if self.closed else super().read_retry_after(value)
+
+
+class WaitsInterruptibly(PlainSender):
+    """Can be woken out of a wait by the next event."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait, but no longer than until something is enqueued."""
+        self.news.clear()
+        try:
+            await asyncio.wait_for(self.news.wait(), timeout=seconds)
+        except TimeoutError:
+            return
+
+
+@fails("RTY-3", "an answer asked to wait 2 s")
+class IsWokenFromRetryAfter(WaitsInterruptibly):
+    """Sends at once what is enqueued while it was asked to wait."""
+
+    async def pause(self) -> None:
+        self.failures += 1
+        await self.sleep(max(self.delay(), self.retry_after))
+
+
+@fails("RTY-2", "10 are the most")
+class IsWokenFromItsBackoff(WaitsInterruptibly):
+    """Waits out what it is asked for, and tries again with each event otherwise."""
+
+    async def pause(self) -> None:
+        self.failures += 1
+        await asyncio.sleep(self.retry_after)
+        await self.sleep(self.delay())
+
+
+@fails("RTY-2", "10 are the most")
+class IsHotBetweenSyncs(PlainSender):
+    """Asks where the backend stands after each failure, and forgets the failure if it is answered."""
+
+    async def fail(self) -> None:
+        self.synced = False
+
+    def told(self, last: int) -> int:
+        self.failures = 0
+        return super().told(last)
+
+    async def pause(self) -> None:
+        self.failures += 1
+        if self.failures > 1:
+            await asyncio.sleep(self.delay())
+
+
+@fails("RTY-2", "10 are the most")
+class IsHotAfterAnUnreadableSuccess(PlainSender):
+    """Sends a window again at once that was answered 200 by someone who doesn't say how far it got."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.status = 0
+
+    async def post_to(self, url: str, lines: list[bytes]) -> Answer:
+        answer = await super().post_to(url, lines)
+        self.status = answer.status
+        return answer
+
+    async def pause(self) -> None:
+        if self.status != 200:
+            await super().pause()
