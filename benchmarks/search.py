@@ -1,7 +1,7 @@
 """How many schedules a second the random search performs and judges, how that falls with the events of each, and how
 long the whole check of a sender takes.
 
-A schedule here has ten faults, drawn as the search draws them, and a given number of events: a fifth of them one by
+A schedule here has ten faults, drawn as the search draws them, and a given number of events: a tenth of them one by
 one, the others in bursts. Each is performed with the reference sender, and every rule is held against its history. All of it
 happens in one process, on one core.
 """
@@ -121,11 +121,12 @@ def _drawn(events: int) -> Iterator[Schedule]:
 def _with_events(events: int) -> SearchStrategy[Schedule]:
     tenth = events // 10
     run = (
-        Burst(events=4 * tenth, size=100),
+        Burst(events=3 * tenth, size=100),
         Pause(seconds=0.5),
-        Trickle(events=2 * tenth, every=0.02),
+        Trickle(events=tenth, every=0.02),
+        Burst(events=3 * tenth),
         Settle(),
-        Burst(events=4 * tenth),
+        Burst(events=3 * tenth),
     )
     return st.builds(
         Schedule,

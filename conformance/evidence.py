@@ -6,9 +6,10 @@ import math
 from bisect import bisect_left
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
-from conformance.contents import compact_size, content, read_last, without
+from conformance.contents import Handwriting, compact_size, content, read_last, without
+from conformance.hearing import Hearing
 from conformance.history import (
     EnqueueCalled,
     RetryAfterAsked,
@@ -31,11 +32,12 @@ from fake_backend.records import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from conformance.history import History
     from fake_backend.faults import Fault
 
+Found = TypeVar("Found")
 Kind: TypeAlias = Literal["data", "completion", "sync", "unknown"]
 
 FINAL_STATUSES = frozenset({401, 403, 404, 410})
@@ -80,17 +82,21 @@ class Request:
         is_empty = self.started.content_length == 0 and not self.started.completion_header
         return "sync" if self.body is not None or is_empty else "unknown"
 
-    @property
+    @cached_property
     def end(self) -> AnswerSent | RequestBroken | None:
         """The record that ended it; None if it was still open when the history ended."""
         return self.answer or self.broken
 
-    @property
+    @cached_property
     def status(self) -> int:
         """The status of its answer, 0 if there was none."""
         return 0 if self.answer is None else self.answer.status
 
-    @property
+    def handwriting(self, run: Run) -> Handwriting:
+        """How the sender of a run writes its lines."""
+        return self.once("handwriting", run, lambda: Handwriting(run.lines))
+
+    @cached_property
     def ended_at(self) -> float:
         """When it ended."""
         return math.inf if self.end is None else self.end.time
@@ -100,7 +106,7 @@ class Request:
         """The `last_accepted_seq` that its answer carried, where it said so beyond doubt and got out whole."""
         return None if self.answer is None else read_last(self.answer.body)
 
-    @property
+    @cached_property
     def succeeded(self) -> bool:
         """Whether the sender was told, beyond doubt, that it succeeded."""
         return self.status in _SUCCESS and self.last_told is not None
@@ -110,7 +116,7 @@ class Request:
         """The number of its first event line."""
         return next((line.seq for line in self.lines if line.seq is not None), None)
 
-    @property
+    @cached_property
     def is_told_closed(self) -> bool:
         """Whether it was answered by a 409 that asks for just what it got, or did for all that was seen of it."""
         if self.status != _CONFLICT or self.last_told is None:
@@ -306,6 +312,10 @@ class Evidence:
     def hearing(self, run: Run) -> Hearing:
         """What the senders of a run can know."""
         return self.once("hearing", run, lambda: Hearing(self, run))
+
+    def handwriting(self, run: Run) -> Handwriting:
+        """How the sender of a run writes its lines."""
+        return self.once("handwriting", run, lambda: Handwriting(run.lines))
 
     @cached_property
     def ended(self) -> float:

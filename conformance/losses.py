@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from conformance.contents import Handwriting, content, largest_size, without
+from conformance.contents import content, largest_size, surely_fits, without
 from conformance.evidence import MOST_AROUND_AN_EVENT
 from fake_backend.records import LineReceived, StateSet
 
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
     from conformance.evidence import Evidence, Request, Run, Sender
     from conformance.history import EnqueueCalled
+
+
+_MOST_AROUND_A_NUMBER = MOST_AROUND_AN_EVENT + 20
+"""Bytes around an event, with its number."""
 
 
 def lost_events(evidence: Evidence, sender: Sender) -> list[EnqueueCalled]:
@@ -41,14 +45,14 @@ def _lost_events(evidence: Evidence, sender: Sender) -> list[EnqueueCalled]:
 
 def may_have_outgrown(evidence: Evidence, run: Run, call: EnqueueCalled) -> bool:
     """Whether an event's line may be over the limit under the highest number that the run came to."""
-    if call.event is None:
+    if call.event is None or surely_fits(call.event, evidence.settings.max_event_bytes - _MOST_AROUND_A_NUMBER):
         return False
     others = [state.last_accepted_seq for state in run.states] + [each.last_told or 0 for each in run.told]
     highest = max(others, default=0) + call.call
     room = evidence.settings.max_event_bytes - len(str(highest))
     if largest_size(call.event) + MOST_AROUND_AN_EVENT <= room:
         return False
-    sizes = Handwriting(run.lines).sizes_of(call.event)
+    sizes = evidence.handwriting(run).sizes_of(call.event)
     return sizes is None or sizes[1] > room
 
 

@@ -168,6 +168,7 @@ class Stage:
             on_record=self._on_backend_record,
         )
         self.elsewhere = FakeBackend(on_record=self._on_stray_record)
+        self._time: Callable[[], float] | None = None
         self.network: Network | None = None
         """The simulated network, in the world that has one."""
 
@@ -175,7 +176,9 @@ class Stage:
 
     def now(self) -> float:
         """The time on the clock of the records."""
-        return asyncio.get_running_loop().time()
+        if self._time is None:  # the first time the loop runs; asking asyncio for it is slow, and enqueue asks often
+            self._time = asyncio.get_running_loop().time
+        return self._time()
 
     def seconds(self, nominal: float) -> float:
         """So many seconds of a script, in seconds of this world."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, TypeAlias
 
-from conformance.hearing import TAKE_NO_TIME, Hearing
+from conformance.hearing import TAKE_NO_TIME
 from conformance.history import BackendCameUp, BackendWentDown, NetworkTrouble
 from fake_backend.faults import CloseOnReuse, Down, ResetPeer
 from fake_backend.records import FaultStruck
@@ -41,7 +41,6 @@ class Trouble:
         self._evidence = evidence
         self._settings = evidence.settings
         self._late = evidence.history.round_trip + evidence.history.slack
-        self._hearings: dict[str, Hearing] = {}
         self.outages = sorted(_outages(evidence))
         """When the backend couldn't be reached, or an attempt may have failed without its having seen any of it."""
 
@@ -62,18 +61,16 @@ class Trouble:
 
     def was_heard(self, request: Request) -> bool:
         """Whether the answer to a request has reached its sender beyond doubt."""
-        run_id = request.started.run_id or ""
-        if run_id not in self._hearings:
-            self._hearings[run_id] = Hearing(self._evidence, self._evidence.run(run_id))
+        run = self._evidence.run(request.started.run_id or "")
         began, ended = request.started.time, request.ended_at
         arrives = ended + self._evidence.history.round_trip / 2
-        senders = self._evidence.run(run_id).senders
+        senders = run.senders
         # What comes after the last return of stop is told to nobody.
         if not any(
             each.opened.time <= began and (not each.returns or arrives <= each.returns[-1].time) for each in senders
         ):
             return False
-        return self._hearings[run_id].is_surely_heard(request) and self.is_calm(began, ended)
+        return self._evidence.hearing(run).is_surely_heard(request) and self.is_calm(began, ended)
 
     def went_well(self, request: Request) -> bool:
         """Whether a sender surely knows that all of a request succeeded, and so has nothing to wait for."""

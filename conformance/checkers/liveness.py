@@ -55,7 +55,7 @@ def _check_that_an_idle_sender_delivers_soon(evidence: Evidence, sender: Sender,
         was_idle = before.time < call.time and (not under_way or is_open)
         until = evidence.ended if line is None else line.time
         disturbed = any(each.faults and each.ended_at > earlier.time for each in run.requests)
-        disturbed |= not evidence.trouble.is_calm(earlier.time, until) or bool(run.final_answers())
+        disturbed |= not evidence.trouble.is_calm(earlier.time, until) or bool(run.final_answers)
         if not was_idle or disturbed or any(state.time > earlier.time for state in run.states):
             continue
         if line is None and (until - call.time <= limit or call not in lost_events(evidence, sender)):

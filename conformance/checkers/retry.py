@@ -235,7 +235,7 @@ def _check_that_connecting_is_given_up(evidence: Evidence, sender: Sender, run: 
             found.count()
             continue
         is_calm = not any(over < ended and began < until for began, ended in evidence.trouble.outages)
-        if is_calm and min(sender.stop_returned, evidence.ended) >= until and not run.final_answers():
+        if is_calm and min(sender.stop_returned, evidence.ended) >= until and not run.final_answers:
             found.count()
             found.violate(
                 f"the network swallowed what was sent until {over:.3g} s, and {until - over:.3g} s after that nothing "

@@ -6,7 +6,7 @@ import math
 from collections import Counter, deque
 from typing import TYPE_CHECKING
 
-from conformance.contents import Handwriting, compact_size, content, largest_size, without
+from conformance.contents import compact_size, content, largest_size, surely_fits, without
 from conformance.evidence import MOST_AROUND_AN_EVENT
 from conformance.history import BackendWentDown, NetworkTrouble
 from conformance.losses import changes, lost_events, may_have_outgrown, wrong_answers
@@ -54,10 +54,12 @@ def events_keep_their_limit(evidence: Evidence, found: Findings) -> None:
             if line.size > limit:
                 found.violate(f"a line of {line.size} bytes went out; max_event_bytes is {limit}", line)
     for sender, run in evidence.pairs():
-        handwriting = Handwriting(run.lines)
         position = 0
         for call in sender.enqueues:
-            sizes = None if call.event is None else handwriting.sizes_of(call.event)
+            if call.event is None or (call.outcome == "accepted" and surely_fits(call.event, limit)):
+                position += call.outcome == "accepted"
+                continue
+            sizes = evidence.handwriting(run).sizes_of(call.event)
             found.count(call.outcome == "oversized" or (bool(run.states) and may_have_outgrown(evidence, run, call)))
             if sizes is not None and call.outcome == "oversized":
                 most = sizes[1] + len(str(position + 1 + _highest_number_of_others(run)))
