@@ -43,6 +43,7 @@ Kind: TypeAlias = Literal["data", "completion", "sync", "unknown"]
 FINAL_STATUSES = frozenset({401, 403, 404, 410})
 _SUCCESS = range(200, 300)
 _CONFLICT = 409
+_REFUSED = frozenset({400, 413})
 MOST_AROUND_AN_EVENT = 100
 """Bytes that a sender may write around an event on its line, and between its parts, at the most."""
 _TIMES_THAT_PROVE_POISON = 2
@@ -215,7 +216,9 @@ class Run:
     @cached_property
     def _smallest_that_is_too_large(self) -> float:
         too_large = [line.size for line in self.lines if line.decision == "too-large"]
-        return min(too_large) if len(too_large) >= _TIMES_THAT_PROVE_POISON else math.inf
+        unread = [each for each in self.requests if each.status in _REFUSED and each.kind == "unknown"]
+        is_proven = len(too_large) + len(unread) >= _TIMES_THAT_PROVE_POISON
+        return min(too_large, default=math.inf) if is_proven else math.inf
 
     @cached_property
     def _refused_calls(self) -> set[tuple[int, int]]:

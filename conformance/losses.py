@@ -150,9 +150,7 @@ def _is_out_of_date(evidence: Evidence, run: Run, line: LineReceived) -> bool:
 
 
 def _may_seem_delivered(request: Request) -> bool:
-    """Whether a sender may take events of a request for delivered that are not: nobody said, or the number says so."""
-    last = request.last_told
-    if request.kind not in {"data", "unknown"} or last is None:
-        return request.kind in {"data", "unknown"}
-    says_so = request.succeeded or last <= request.highest_seq
-    return says_so and any(line.decision != "accepted" and (line.seq or 0) <= last for line in request.lines)
+    """Whether a sender may take events of a request for delivered that are not, once it is told their numbers."""
+    if request.kind not in {"data", "unknown"}:
+        return False
+    return request.last_told is None or any(line.decision != "accepted" for line in request.lines)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Interval: TypeAlias = "tuple[float, float]"
 
+_TAKEN = frozenset({"accepted", "duplicate"})
 _REFUSALS = frozenset({400, 409, 413})
 _TOLERANCE = 0.1
 _LEAST_TOLERANCE = 0.25
@@ -64,17 +65,21 @@ class Trouble:
         run = self._evidence.run(request.started.run_id or "")
         began, ended = request.started.time, request.ended_at
         arrives = ended + self._evidence.history.round_trip / 2
-        senders = run.senders
-        # What comes after the last return of stop is told to nobody.
+        timeout = self._settings.stop_timeout
+        # What comes after the last return of stop is told to nobody, and perhaps not what comes at its very deadline.
         if not any(
-            each.opened.time <= began and (not each.returns or arrives <= each.returns[-1].time) for each in senders
+            each.opened.time <= began
+            and (not each.returns or arrives <= each.returns[-1].time)
+            and arrives < each.stop_called + timeout
+            for each in run.senders
         ):
             return False
         return self._evidence.hearing(run).is_surely_heard(request) and self.is_calm(began, ended)
 
     def went_well(self, request: Request) -> bool:
         """Whether a sender surely knows that all of a request succeeded, and so has nothing to wait for."""
-        all_of_it = request.kind != "data" or (request.last_told or 0) >= request.highest_seq
+        was_taken = all(line.decision in _TAKEN for line in request.lines)
+        all_of_it = request.kind != "data" or (was_taken and request.last_told == request.highest_seq)
         return request.succeeded and all_of_it and request.kind != "unknown" and self.was_heard(request)
 
     def stood_in_the_way(self, sender: Sender, *, refusals_count: bool = True) -> bool:

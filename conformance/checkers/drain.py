@@ -20,6 +20,7 @@ _TOLERANCE = 0.1
 _LEAST_TOLERANCE = 0.25
 _NOT_SPINNING = 10
 _ENOUGH_TO_KNOW = 3
+_CONFLICT = 409
 
 
 def stop_delivers_and_completes(evidence: Evidence, found: Findings) -> None:
@@ -316,10 +317,12 @@ def a_complete_run_is_final(evidence: Evidence, found: Findings) -> None:
             continue
         found.count()
         after = [request for request in run.requests if request.started.time > complete[0].time]
-        told = [request for request in after if not request.faults and evidence.trouble.was_heard(request)]
+        told = [
+            request for request in after if _tells_that_it_is_complete(request) and evidence.trouble.was_heard(request)
+        ]
         known_since = max([sender.stop_called, *(each.ended_at for each in told[:_ENOUGH_TO_KNOW])])
         is_blocked = evidence.trouble.stood_in_the_way(sender, refusals_count=False)
-        if sender.stop_returned - sender.stop_called >= 0.9 * timeout and (
+        if ((told or not after) and sender.stop_returned - sender.stop_called >= 0.9 * timeout) and (
             not is_blocked or (len(told) >= _ENOUGH_TO_KNOW and sender.stop_returned - known_since >= 0.9 * timeout)
         ):
             found.violate(
@@ -329,6 +332,11 @@ def a_complete_run_is_final(evidence: Evidence, found: Findings) -> None:
             found.violate(
                 f"the run was complete already, and {len(told)} requests were made", complete[0], told[-1].started
             )
+
+
+def _tells_that_it_is_complete(request: Request) -> bool:
+    """Whether a request is answered as one to a complete run: a limit that it passes, for one, is told before that."""
+    return not request.faults and (request.status == _CONFLICT or bool(request.completions))
 
 
 def a_handoff_leaves_the_run_open(evidence: Evidence, found: Findings) -> None:

@@ -22,6 +22,7 @@ TRANSIENT_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 _ATTEMPTS_AT_MOST = 10
 _DELAYS = 10
 _REQUESTS_AFTER_A_FINAL_ANSWER = 2
+_REFUSED = frozenset({400, 413})
 _REFUSALS_OF_A_POISON = 5
 _ENOUGH_TO_TELL = 3
 _LONG_ENOUGH = 30
@@ -180,9 +181,10 @@ def poison_is_singled_out(evidence: Evidence, found: Findings) -> None:
             continue
         found.count()
         behind = lost_events(evidence, sender)
+        told = [line for line in refused if evidence.requests[line.request].status in _REFUSED]
         # To find it takes a few refusals of each; more than that is no search.
         poisons = len([call for call in sender.accepted if run.is_poison(call)])
-        is_stuck = len(refused) > _REFUSALS_OF_A_POISON * max(poisons, 1) + len(sender.accepted) // 10
+        is_stuck = len(told) > _REFUSALS_OF_A_POISON * max(poisons, 1) + len(sender.accepted) // 10
         if behind and (is_stuck or not evidence.excuse(sender)):
             found.violate(
                 f"one event is refused again and again, and {len(behind)} others never were at the backend",
@@ -282,4 +284,4 @@ def _is_settled(evidence: Evidence, run: Run) -> bool:
     senders = [sender for sender in evidence.senders.values() if sender.run_id == run.run_id]
     wanted = any(stop.complete for sender in senders for stop in sender.stops)
     told = run.completed is not None and evidence.requests[run.completed.request].answer is not None
-    return not any(evidence.missing(sender) for sender in senders) and (told or not wanted)
+    return not any(lost_events(evidence, sender) for sender in senders) and (told or not wanted)

@@ -15,6 +15,7 @@ from fake_backend.records import LineReceived
 if TYPE_CHECKING:
     from conformance.evidence import Evidence, Run, Sender
     from conformance.findings import Findings
+    from conformance.hearing import Hearing
     from conformance.history import EnqueueCalled
     from conformance.settings import Settings
 

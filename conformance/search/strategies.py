@@ -138,10 +138,9 @@ def _rule(fault: Fault, of: RequestKind, first: int, times: int) -> FaultRule:
 
 # A stale replica, and one that is confused. A sender can doubt them where it knows what it has sent; in the answer to a
 # sync they are all that it has to go by.
-_MISTAKEN: Final = st.builds(
-    lambda last: Status(status=200, phase="after-accept", body=f'{{"last_accepted_seq": {last}}}'),
-    st.sampled_from([0, 1, 1_000]),
-)
+_CONFUSED: Final = [
+    Status(status=200, phase="after-accept", body=f'{{"last_accepted_seq": {last}}}') for last in (0, 1, 1_000)
+]
 
 _KINDS: Final = st.sampled_from(["data", "any", "completion", "sync"])
 _FIRST: Final = st.integers(1, 8)
@@ -149,7 +148,7 @@ _TIMES: Final = st.sampled_from([1, 2, 4])
 
 RULES: Final = st.one_of(
     *[st.builds(_rule, FAULTS, _KINDS, _FIRST, _TIMES)] * 12,
-    st.builds(_rule, _MISTAKEN, st.just("data"), _FIRST, _TIMES),
+    st.builds(_rule, st.sampled_from(_CONFUSED), st.just("data"), _FIRST, _TIMES),
 )
 
 NETWORK: Final = st.one_of(
@@ -225,12 +224,21 @@ def runs(most_events: int) -> SearchStrategy[tuple[Step, ...]]:
     return st.lists(step, min_size=1, max_size=8).map(tuple)
 
 
+def _survivable(rules: list[FaultRule]) -> tuple[FaultRule, ...]:
+    """Leave out late accepts where the backend is confused besides.
+
+    A sender that was told a number from nowhere gives its events others; none can know which of the two is taken later.
+    """
+    is_confused = any(rule.fault in _CONFUSED for rule in rules)
+    return tuple(rule for rule in rules if not (is_confused and isinstance(rule.fault, LateAccept)))
+
+
 def schedules(*, most_events: int = 200, most_faults: int = 10) -> SearchStrategy[Schedule]:
     """Schedules with up to so many events a run, and so many faults."""
     return st.builds(
         Schedule,
         runs=st.lists(runs(most_events), min_size=1, max_size=2).map(tuple),
-        faults=st.lists(RULES, max_size=most_faults).map(tuple),
+        faults=st.lists(RULES, max_size=most_faults).map(_survivable),
         network=st.lists(NETWORK, max_size=3).map(tuple),
         wire=WIRES,
         settings=SETTINGS,
