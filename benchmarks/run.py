@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.run",
-        description="Measure the sender, the event log and the judge beside their yardsticks. Exits with 1 if a goal is missed.",
+        description="Measure sender, event log and judge beside their yardsticks. Exits with 1 if a goal is missed.",
         epilog="Compare figures of one run only: another run meets another machine, or another mood of the same one.",
     )
     parser.add_argument(

@@ -1,9 +1,8 @@
-"""How many schedules a second the random search performs and judges, how that falls with the events of each, and how
-long the whole check of a sender takes.
+"""How many schedules a second the random search performs and judges, and how long the check of a sender takes.
 
 A schedule here has ten faults, drawn as the search draws them, and a given number of events: a tenth of them one by
-one, the others in bursts. Each is performed with the reference sender, and every rule is held against its history. All of it
-happens in one process, on one core.
+one, the others in bursts. Each is performed with the reference sender, and every rule is held against its history. All
+of it happens in one process, on one core. That cost grows with the number of events is shown by a figure of its own.
 """
 
 from __future__ import annotations

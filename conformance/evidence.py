@@ -93,10 +93,6 @@ class Request:
         """The status of its answer, 0 if there was none."""
         return 0 if self.answer is None else self.answer.status
 
-    def handwriting(self, run: Run) -> Handwriting:
-        """How the sender of a run writes its lines."""
-        return self.once("handwriting", run, lambda: Handwriting(run.lines))
-
     @cached_property
     def ended_at(self) -> float:
         """When it ended."""

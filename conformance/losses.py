@@ -91,7 +91,8 @@ def _without_those_lied_about(
     excused: set[str] = set()
     for wrong, stands_at in wrong_answers(evidence, run):
         if (wrong.last_told or 0) > stands_at:
-            attempts, until = [each for each in run.requests if each.began <= wrong.ended], wrong.ended_at
+            attempts = [each for each in run.requests if each.began <= wrong.ended]
+            until = wrong.ended_at + evidence.history.round_trip  # it takes time to get there
             sent = [line for each in attempts for line in each.lines]
         elif wrong.kind in {"sync", "completion"}:
             attempts, until = [each for each in run.requests if each.began > wrong.ended], math.inf

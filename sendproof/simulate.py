@@ -153,11 +153,12 @@ def _summary(searched: Searched, seed: int, took: float) -> str:
 def _tell(
     console: Console, sender: str, searched: Searched, smallest: Examined, *, seed: int, save: Path | None
 ) -> int:
-    breaks = smallest.breaks or ""
-    original = searched.found.schedule if searched.found is not None else smallest.schedule
-    found = f"schedule {searched.index} of seed {seed}, shrunk from {size_in_words(original)}"
+    original = searched.found or smallest
+    breaks = original.breaks or ""
+    found = f"schedule {searched.index} of seed {seed}, shrunk from {size_in_words(original.schedule)}"
     path = Path(f"sendproof-{breaks}.json") if save is None else save
-    sentence = smallest.violations[0].sentence if smallest.violations else smallest.error or ""
+    sentences = [violation.sentence for violation in smallest.violations if violation.rule == breaks]
+    sentence = sentences[0] if sentences else smallest.error or ""
     record = Recorded(sender=sender, breaks=breaks, sentence=sentence, found=found, schedule=smallest.schedule)
     console.print()
     print_examined(console, smallest, found=found)

@@ -282,6 +282,6 @@ def _is_transient_failure(request: Request) -> bool:
 def _is_settled(evidence: Evidence, run: Run) -> bool:
     """Whether nothing was left to do in a run: all is there, and it is complete if that was asked for."""
     senders = [sender for sender in evidence.senders.values() if sender.run_id == run.run_id]
-    wanted = any(stop.complete for sender in senders for stop in sender.stops)
+    wanted = any(sender.stops[0].complete for sender in senders if sender.stops)
     told = run.completed is not None and evidence.requests[run.completed.request].answer is not None
     return not any(lost_events(evidence, sender) for sender in senders) and (told or not wanted)

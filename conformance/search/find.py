@@ -48,6 +48,11 @@ class Examined:
             return self.violations[0].rule
         return None if self.error is None else self.error.partition(":")[0]
 
+    def breaks_too(self, other: Examined) -> bool:
+        """Whether what is broken first by another schedule is broken by this one as well."""
+        rules = {violation.rule for violation in self.violations}
+        return other.breaks is not None and (other.breaks in rules or other.breaks == self.breaks)
+
     def digest(self) -> bytes:
         """A digest of all that happened, to the byte."""
         told = self.history.to_json() if self.history is not None else (self.error or "").encode()

@@ -7,16 +7,23 @@ from typing import TYPE_CHECKING
 
 from hypothesis.errors import HypothesisException
 
-from conformance.search.draw import offer, probe
-from conformance.search.find import Examined, examine_schedule
+from conformance.search.draw import Drawer, offer, probe
+from conformance.search.find import examine_schedule
 from conformance.search.strategies import schedules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from hypothesis.strategies import SearchStrategy
+
     from conformance.catalogue import Rule
     from conformance.scenario import Factory
+    from conformance.search.find import Examined
     from conformance.search.schedule import Schedule
+
+_FEW_EVENTS = 5
+_FEW_FAULTS = 3
+_SMALL_ONES = 500
 
 
 class _StillBrokenError(Exception):
@@ -26,7 +33,7 @@ class _StillBrokenError(Exception):
 def shrink(
     factory: Factory,
     rules: Sequence[Rule],
-    examined: Examined,
+    found: Examined,
     *,
     seed: int,
     index: int,
@@ -34,26 +41,60 @@ def shrink(
 ) -> Examined:
     """The smallest schedule found that breaks the same rule as the one of that seed and index.
 
-    It ends after five minutes at the latest. A sender that behaves differently each time, which none does that takes
-    all its randomness from Python's global source, may leave the schedule larger than it needs to be.
-    """
-    smallest = examined
+    What shrinks step by step may end where every single step mends it. So if it is still large then, small schedules
+    are drawn, to see whether one of them breaks the rule too: most bugs need little to show.
 
-    def visit(schedule: Schedule) -> None:
-        nonlocal smallest
-        tried = examine_schedule(schedule, factory, rules)
-        if tried.breaks == examined.breaks:
-            if _size(schedule) <= _size(smallest.schedule):
-                smallest = tried
-            on_progress(smallest)
+    It ends after ten minutes at the latest. A sender that behaves differently each time, as none does that takes its
+    randomness from Python's `random`, may leave the schedule larger than it needs to be.
+    """
+    shrinker = _Shrinker(factory, rules, found, on_progress)
+    shrinker.shrink(schedules(), seed, index)
+    if not _is_small(shrinker.smallest.schedule):
+        small = schedules(most_events=2 * _FEW_EVENTS, most_faults=2)
+        drawer = Drawer(small)
+        for other in range(_SMALL_ONES):
+            if shrinker.try_out(drawer.draw(seed, other)):
+                shrinker.shrink(small, seed, other)
+                break
+    return shrinker.smallest
+
+
+class _Shrinker:
+    """Tries schedules out, and keeps the smallest that breaks the rule."""
+
+    def __init__(
+        self, factory: Factory, rules: Sequence[Rule], found: Examined, on_progress: Callable[[Examined], None]
+    ) -> None:
+        self._factory = factory
+        self._rules = rules
+        self._found = found
+        self._on_progress = on_progress
+        self.smallest = found
+
+    def shrink(self, strategy: SearchStrategy[Schedule], seed: int, index: int) -> None:
+        """Shrink what the strategy makes of a seed and an index."""
+        probed = probe(strategy, self._visit)
+        with suppress(_StillBrokenError):
+            offer(probed, seed, index)
+        with suppress(_StillBrokenError, HypothesisException):
+            probed()
+
+    def try_out(self, schedule: Schedule) -> bool:
+        """Whether a schedule breaks the rule, too."""
+        tried = examine_schedule(schedule, self._factory, self._rules)
+        is_broken = tried.breaks_too(self._found)
+        if is_broken and _size(schedule) <= _size(self.smallest.schedule):
+            self.smallest = tried
+        self._on_progress(self.smallest)
+        return is_broken
+
+    def _visit(self, schedule: Schedule) -> None:
+        if self.try_out(schedule):
             raise _StillBrokenError
 
-    probed = probe(schedules(), visit)
-    with suppress(_StillBrokenError):
-        offer(probed, seed, index)
-    with suppress(_StillBrokenError, HypothesisException):
-        probed()
-    return smallest
+
+def _is_small(schedule: Schedule) -> bool:
+    return schedule.events <= _FEW_EVENTS and schedule.troubles <= _FEW_FAULTS
 
 
 def _size(schedule: Schedule) -> tuple[int, int, int]:

@@ -182,7 +182,7 @@ _OTHERS: Final = st.fixed_dictionaries(
     {},
     optional={
         "max_window_events": st.sampled_from([2, 1, 5]),
-        "max_buffered_events": st.sampled_from([100, 10]),
+        "max_buffered_events": st.sampled_from([100, 10, 2]),
         "window_age": st.sampled_from([0.3, 1.0]),
         "flush_delay": st.sampled_from([0.05, 0.5]),
         "stop_timeout": st.sampled_from([2.0, 5.0]),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +15,8 @@ from sendproof.replay import replay
 from sendproof.simulate import simulate
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from click.testing import Result
 
     from conformance.settings import Settings
@@ -147,9 +148,9 @@ def test_a_file_without_a_schedule_is_named(tmp_path: Path, text: str) -> None:
 
 def digest(hash_seed: str) -> str:
     """The digest that the command prints in a process with a hash seed."""
-    result = subprocess.run(
-        [sys.executable, "-m", "sendproof", "simulate", "--sender", REFERENCE]
-        + ["--seed", "7", "--schedules", "50", "--digest"],
+    arguments = ["--sender", REFERENCE, "--seed", "7", "--schedules", "50", "--digest"]
+    result = subprocess.run(  # noqa: S603 - our own code
+        [sys.executable, "-m", "sendproof", "simulate", *arguments],
         env={"PYTHONHASHSEED": hash_seed},
         capture_output=True,
         text=True,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -24,6 +23,9 @@ from conformance.search.schedule import (
     Wire,
 )
 from conformance.search.strategies import schedules
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 RUNS = ((Burst(events=1),),)
 
