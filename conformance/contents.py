@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 Found = TypeVar("Found")
 
-_IN_ORDER = msgspec.json.Encoder(order="sorted")
+_in_order = msgspec.json.Encoder(order="sorted").encode
+_in_any_order = msgspec.json.Encoder().encode
 _compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _compact_in_ascii = json.JSONEncoder(separators=(",", ":")).encode
 _LONGEST_FLOAT = 25
@@ -26,7 +27,7 @@ _MOST_FOR_A_CHARACTER = _LONGEST_FLOAT
 _ESCAPED = 6
 _WEB_ASCII, _WEB_BEYOND = "<>&", "\u2028\u2029"
 _ESCAPED_BY_SOME = "<>&'/\\"
-
+_WRITTEN_IN_ONE_WAY = frozenset({str, int, bool, type(None)})
 
 _MOST_REMEMBERED = 20_000
 _NOTHING: dict[str, Any] = {}
@@ -60,7 +61,7 @@ def without(calls: list[EnqueueCalled], lines: Iterable[LineReceived]) -> list[E
     left = []
     for call in calls:
         key = content(call.event or _NOTHING)
-        if there[key] > 0:
+        if there.get(key, 0) > 0:
             there[key] -= 1
         else:
             left.append(call)
@@ -73,12 +74,7 @@ def content(event: dict[str, Any]) -> str:
 
     True is not 1, and null is not absent.
     """
-    alike = _numbers_alike(event)
-    try:
-        return _IN_ORDER.encode(alike).decode()
-    except UnicodeEncodeError:
-        # It holds a lone surrogate, which msgspec can't write; so does what equals it.
-        return json.dumps(alike, sort_keys=True)
+    return _written(event if _is_plain(event) else _numbers_alike(event))
 
 
 @_once_an_event
@@ -87,7 +83,11 @@ def compact_size(event: dict[str, Any]) -> int:
 
     Numbers are counted as short as they can be written, so nothing that is equal to the event is shorter.
     """
-    return _raw_size(_map_floats(event, _shortest))
+    alike = event if _is_plain(event) else _map_floats(event, _shortest)
+    try:
+        return len(_in_any_order(alike))
+    except UnicodeEncodeError:
+        return _bytes_of(_compact(alike))  # a lone surrogate, which msgspec can't write
 
 
 @_once_an_event
@@ -102,8 +102,18 @@ def surely_fits(event: dict[str, Any], room: int) -> bool:
     return _MOST_FOR_A_CHARACTER * len(content(event)) <= room
 
 
-def _raw_size(event: dict[str, Any]) -> int:
-    return _bytes_of(_compact(event))
+def _is_plain(event: dict[str, Any]) -> bool:
+    """Whether an event is flat and without a float, as most are: equal ones are then written alike."""
+    return _WRITTEN_IN_ONE_WAY.issuperset(map(type, event.values()))
+
+
+def _written(value: dict[str, Any]) -> str:
+    """A value as text, with keys in one order."""
+    try:
+        return _in_order(value).decode()
+    except UnicodeEncodeError:
+        # It holds a lone surrogate, which msgspec can't write; so does what equals it.
+        return json.dumps(value, sort_keys=True)
 
 
 def _bytes_of(text: str) -> int:
@@ -159,7 +169,7 @@ class Handwriting:
 @_once_an_event
 def _shape(event: dict[str, Any]) -> str:
     """What an event is made of, but for its texts and integers: equal for those that differ in these alone."""
-    return json.dumps(_without_texts(event), sort_keys=True)
+    return _written(_without_texts(event))
 
 
 def _without_texts(value: Any) -> Any:

@@ -119,7 +119,7 @@ class Request:
         if self.status != _CONFLICT or self.last_told is None:
             return False
         if self.first_seq is None and not self.completions:
-            return self.kind == "unknown"
+            return self.kind != "sync"
         return self.last_told == (self.completions[0].final_seq if self.first_seq is None else self.first_seq - 1)
 
     @cached_property
@@ -169,6 +169,8 @@ class Run:
         self.lines: list[LineReceived] = []
         self.completions: list[CompletionReceived] = []
         self.states: list[StateSet] = []
+        self.changes: list[LineReceived | StateSet] = []
+        """What changed where the run stands: lines that were accepted, and what was set."""
 
     @cached_property
     def data(self) -> list[Request]:
@@ -245,15 +247,20 @@ class Evidence:
         return self._places[id(record)] < self._places[id(other)]
 
     def _sort(self, record: Any, place: int) -> None:
-        match record:
+        match record:  # most first: a case costs time, and most records are of the first two
+            case EnqueueCalled(sender=number):
+                self.senders[number].enqueues.append(record)
+            case LineReceived(request=number, run_id=run_id):
+                request, run = self.requests[number], self.run(run_id)
+                request.lines.append(record)
+                request.data_began = min(place, request.data_began)
+                run.lines.append(record)
+                if record.decision == "accepted":
+                    run.changes.append(record)
             case RequestStarted(request=number, run_id=run_id):
                 request = self.requests[number] = Request(record, place)
                 if run_id is not None:
                     self.run(run_id).requests.append(request)
-            case LineReceived(request=number, run_id=run_id):
-                self.requests[number].lines.append(record)
-                self.requests[number].data_began = min(place, self.requests[number].data_began)
-                self.run(run_id).lines.append(record)
             case CompletionReceived(request=number, run_id=run_id):
                 self.requests[number].completions.append(record)
                 self.run(run_id).completions.append(record)
@@ -270,12 +277,12 @@ class Evidence:
             case RetryAfterAsked(request=number):
                 self.requests[number].retry_after = record
             case StateSet(run_id=run_id):
-                self.run(run_id).states.append(record)
+                run = self.run(run_id)
+                run.states.append(record)
+                run.changes.append(record)
             case SenderOpened(sender=number):
                 self.senders[number] = Sender(record)
                 self.run(record.run_id).senders.append(self.senders[number])
-            case EnqueueCalled(sender=number):
-                self.senders[number].enqueues.append(record)
             case StopCalled(sender=number):
                 self.senders[number].stops.append(record)
             case StopReturned(sender=number):
@@ -287,7 +294,10 @@ class Evidence:
 
     def run(self, run_id: str) -> Run:
         """The run of that name."""
-        return self.runs.setdefault(run_id, Run(run_id))
+        run = self.runs.get(run_id)
+        if run is None:
+            run = self.runs[run_id] = Run(run_id)
+        return run
 
     def of(self, kind: type[Any]) -> list[Any]:
         """The records of one kind, in order."""

@@ -84,10 +84,13 @@ class Hearing:
     def _is_undisturbed(self, request: Request) -> bool:
         if not all(isinstance(fault, (*TAKE_NO_TIME, Latency)) for fault in request.faults):
             return False
-        settings = self._evidence.settings
         began, ended = request.started.time, request.ended_at
-        patience = _SURE * settings.request_timeout + settings.window_age
-        return ended - began <= patience and not self.was_disturbed(began, ended)
+        # As long as a window streams its sender isn't waiting; after the last that was seen of it, it may be.
+        seen = max(
+            [began, *(line.time for line in request.lines), began if request.body is None else request.body.time]
+        )
+        patience = _SURE * self._evidence.settings.request_timeout
+        return ended - seen <= patience and not self.was_disturbed(began, ended)
 
     def was_disturbed(self, began: float, ended: float) -> bool:
         """Whether the network did something in a stretch of time, or so near it that what was on its way was hit."""

@@ -56,28 +56,20 @@ def may_have_outgrown(evidence: Evidence, run: Run, call: EnqueueCalled) -> bool
     return sizes is None or sizes[1] > room
 
 
-def changes(evidence: Evidence, run: Run) -> Iterator[LineReceived | StateSet]:
+def changes(_evidence: Evidence, run: Run) -> Iterator[LineReceived | StateSet]:
     """The records that changed where a run stands, in order: lines that were accepted, and what was set."""
-    for record in evidence.history.records:
-        match record:
-            case LineReceived(run_id=run.run_id, decision="accepted") | StateSet(run_id=run.run_id):
-                yield record
-            case _:
-                pass
+    return iter(run.changes)
 
 
 def wrong_answers(evidence: Evidence, run: Run) -> Iterator[tuple[Request, int]]:
     """The answers that tell another number than the one at which the run stands, and that number."""
-    told = {id(each.answer): each for each in run.told}
-    stands_at = 0
-    for record in evidence.history.records:
-        match record:
-            case LineReceived(run_id=run.run_id, decision="accepted") | StateSet(run_id=run.run_id):
-                stands_at = _last_after(record)
-            case _ if id(record) in told and told[id(record)].last_told != stands_at:
-                yield told[id(record)], stands_at
-            case _:
-                pass
+    stands_at = done = 0
+    for request in run.told:
+        while done < len(run.changes) and evidence.is_before(run.changes[done], request.answer):
+            stands_at = _last_after(run.changes[done])
+            done += 1
+        if request.last_told != stands_at:
+            yield request, stands_at
 
 
 def _without_those_lied_about(
@@ -113,7 +105,7 @@ def _numbers_taken_by_others(evidence: Evidence, run: Run) -> Iterator[tuple[int
     """How many numbers others took while something of ours was in doubt, and when the sender knew at the latest."""
     hearing = evidence.hearing(run)
     stands_at = 0
-    for record in changes(evidence, run):
+    for record in run.changes:
         before, stands_at = stands_at, _last_after(record)
         taken = stands_at - before
         if taken <= 0 or (isinstance(record, LineReceived) and not _is_out_of_date(evidence, run, record)):

@@ -42,6 +42,7 @@ class Trouble:
         self._evidence = evidence
         self._settings = evidence.settings
         self._late = evidence.history.round_trip + evidence.history.slack
+        self._heard: dict[int, bool] = {}
         self.outages = sorted(_outages(evidence))
         """When the backend couldn't be reached, or an attempt may have failed without its having seen any of it."""
 
@@ -58,10 +59,20 @@ class Trouble:
 
     def is_calm(self, begin: float, end: float) -> bool:
         """Whether the backend could be reached all the time."""
-        return not any(began <= end + self._late and begin <= ended + self._late for began, ended in self.outages)
+        # A loop, since every checker asks, and for most requests: any() would make a generator each time.
+        for began, ended in self.outages:  # noqa: SIM110
+            if began <= end + self._late and begin <= ended + self._late:
+                return False
+        return True
 
     def was_heard(self, request: Request) -> bool:
         """Whether the answer to a request has reached its sender beyond doubt."""
+        heard = self._heard.get(request.number)
+        if heard is None:
+            heard = self._heard[request.number] = self._was_heard(request)
+        return heard
+
+    def _was_heard(self, request: Request) -> bool:
         run = self._evidence.run(request.started.run_id or "")
         began, ended = request.started.time, request.ended_at
         arrives = ended + self._evidence.history.round_trip / 2
