@@ -134,6 +134,8 @@ class Sender:
 
     opened: SenderOpened
     enqueues: list[EnqueueCalled] = field(default_factory=list)
+    accepted: list[EnqueueCalled] = field(default_factory=list)
+    """The calls of `enqueue` that took their event, in order."""
     stops: list[StopCalled] = field(default_factory=list)
     returns: list[StopReturned] = field(default_factory=list)
     overdue: dict[int, StopOverdue] = field(default_factory=dict)
@@ -142,11 +144,6 @@ class Sender:
     def run_id(self) -> str:
         """The run it writes."""
         return self.opened.run_id
-
-    @property
-    def accepted(self) -> list[EnqueueCalled]:
-        """The calls of `enqueue` that took their event, in order."""
-        return [call for call in self.enqueues if call.outcome == "accepted"]
 
     @property
     def stop_called(self) -> float:
@@ -206,10 +203,13 @@ class Run:
 
         A line that is too large isn't read to its end, so the event is told by its size alone.
         """
+        return self.is_too_large(call) or (call.sender, call.call) in self._refused_calls
+
+    def is_too_large(self, call: EnqueueCalled) -> bool:
+        """Whether the line of an event may be one of those that the backend refused, again, for their size."""
         if call.event is None:
             return False
-        is_too_large = compact_size(call.event) + MOST_AROUND_AN_EVENT >= self._smallest_that_is_too_large
-        return is_too_large or (call.sender, call.call) in self._refused_calls
+        return compact_size(call.event) + MOST_AROUND_AN_EVENT >= self._smallest_that_is_too_large
 
     @cached_property
     def _smallest_that_is_too_large(self) -> float:
@@ -249,7 +249,10 @@ class Evidence:
     def _sort(self, record: Any, place: int) -> None:
         match record:  # most first: a case costs time, and most records are of the first two
             case EnqueueCalled(sender=number):
-                self.senders[number].enqueues.append(record)
+                sender = self.senders[number]
+                sender.enqueues.append(record)
+                if record.outcome == "accepted":
+                    sender.accepted.append(record)
             case LineReceived(request=number, run_id=run_id):
                 request, run = self.requests[number], self.run(run_id)
                 request.lines.append(record)

@@ -85,12 +85,12 @@ class Hearing:
         if not all(isinstance(fault, (*TAKE_NO_TIME, Latency)) for fault in request.faults):
             return False
         began, ended = request.started.time, request.ended_at
-        # As long as a window streams its sender isn't waiting; after the last that was seen of it, it may be.
-        seen = max(
-            [began, *(line.time for line in request.lines), began if request.body is None else request.body.time]
-        )
+        # As long as a window streams its sender isn't waiting; after the last that was seen of it, it may be. A slow
+        # backend sees late what was sent long ago.
+        seen = [began, *(line.time for line in request.lines), began if request.body is None else request.body.time]
+        waits_since = max(seen) if not any(isinstance(fault, Latency) for fault in request.faults) else began
         patience = _SURE * self._evidence.settings.request_timeout
-        return ended - seen <= patience and not self.was_disturbed(began, ended)
+        return ended - waits_since <= patience and not self.was_disturbed(began, ended)
 
     def was_disturbed(self, began: float, ended: float) -> bool:
         """Whether the network did something in a stretch of time, or so near it that what was on its way was hit."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from conformance.contents import content, largest_size, surely_fits, without
+from conformance.contents import content, largest_size, surely_fits
 from conformance.evidence import MOST_AROUND_AN_EVENT
 from fake_backend.records import LineReceived, StateSet
 
@@ -35,8 +35,8 @@ def _lost_events(evidence: Evidence, sender: Sender) -> list[EnqueueCalled]:
     missing = [call for call in evidence.missing(sender) if not run.is_poison(call)]
     if not missing:
         return missing
-    missing = _without_those_lied_about(evidence, sender, run, missing)
     missing = [call for call in missing if not may_have_outgrown(evidence, run, call)]
+    missing = _without_those_lied_about(evidence, run, missing)
     for count, until in _numbers_taken_by_others(evidence, run):
         seemed_delivered = [call for call in missing if call.time <= until][:count]
         missing = [call for call in missing if call not in seemed_delivered]
@@ -72,9 +72,7 @@ def wrong_answers(evidence: Evidence, run: Run) -> Iterator[tuple[Request, int]]
             yield request, stands_at
 
 
-def _without_those_lied_about(
-    evidence: Evidence, sender: Sender, run: Run, missing: list[EnqueueCalled]
-) -> list[EnqueueCalled]:
+def _without_those_lied_about(evidence: Evidence, run: Run, missing: list[EnqueueCalled]) -> list[EnqueueCalled]:
     """Leave out what a sender had sent, or may have, when it was told a number past all that the backend had.
 
     And what it sent under numbers that were taken already, when it had asked and was told a number from long ago. An
@@ -91,13 +89,11 @@ def _without_those_lied_about(
             sent = [line for each in attempts for line in each.lines if line.decision == "duplicate"]
         else:
             continue
-        # What was in a request that nobody read can only be the oldest.
-        is_unread = any(each.body is None and each.kind in {"data", "unknown"} for each in attempts)
-        waiting = [call for call in sender.accepted if call.time <= until]
-        oldest = without(waiting, [line for line in run.taken if line.time <= until]) if is_unread else []
         excused |= {content(line.event) for line in sent if line.event is not None}
-        unread = [key for call in oldest if (key := content(call.event or {})) not in excused]
-        excused |= set(unread[: evidence.settings.max_window_events])
+        # What was in a request that nobody read can only be the oldest.
+        if any(each.body is None and each.kind in {"data", "unknown"} for each in attempts):
+            waiting = [content(call.event or {}) for call in missing if call.time <= until]
+            excused |= set([key for key in waiting if key not in excused][: evidence.settings.max_window_events])
     return [call for call in missing if content(call.event or {}) not in excused]
 
 
@@ -122,9 +118,11 @@ def _numbers_taken_by_others(evidence: Evidence, run: Run) -> Iterator[tuple[int
             ),
             None,
         )
-        began_before = math.inf if known is None else known.ended
-        if any(_may_seem_delivered(each) and each.began < began_before for each in run.requests):
-            yield taken, math.inf if known is None else known.ended_at
+        began_before, until = (math.inf, math.inf) if known is None else (known.ended, known.ended_at)
+        # Of a request that was lost with its connection there may be no record.
+        in_doubt = any(_may_seem_delivered(each) and each.began < began_before for each in run.requests)
+        if in_doubt or any(began <= until for began, _ in evidence.trouble.outages):
+            yield taken, until
 
 
 def _last_after(record: LineReceived | StateSet) -> int:

@@ -26,25 +26,29 @@ def refused_calls(run: Run) -> set[tuple[int, int]]:
     for_what_it_holds = {content(line.event or {}) for line in run.lines if line.decision == "refused"}
     found = set()
     for sender in run.senders:
-        found |= {_key(call) for call in sender.accepted if content(call.event or {}) in for_what_it_holds}
-        found |= _refused_as_the_oldest(run, sender, found)
+        if for_what_it_holds:
+            found |= {_key(call) for call in sender.accepted if content(call.event or {}) in for_what_it_holds}
+        too_large = {_key(call) for call in sender.accepted if run.is_too_large(call)}
+        found |= _refused_as_the_oldest(run, sender, found | too_large)
     return found
 
 
 def _refused_as_the_oldest(run: Run, sender: Sender, dropped: set[tuple[int, int]]) -> set[tuple[int, int]]:
+    refusals = [
+        request
+        for request in run.requests
+        if request.status in _REFUSED and not any(line.decision in _REFUSED_BY_ITSELF for line in request.lines)
+    ]
+    if not refusals:
+        return set()
     arrived = {content(line.event or {}): line.time for line in reversed(run.taken)}
     calls = [(call, arrived.get(content(call.event or {}), math.inf)) for call in sender.accepted]
     found: set[tuple[int, int]] = set()
     times: Counter[tuple[int, int]] = Counter()
-    for request in run.requests:
-        if request.answer is None or request.answer.status not in _REFUSED:
-            continue
-        if any(line.decision in _REFUSED_BY_ITSELF for line in request.lines):
-            continue
+    for request in refusals:
+        gone = found | dropped
         waiting = [
-            _key(call)
-            for call, arrives in calls
-            if call.time <= request.ended_at < arrives and _key(call) not in found | dropped
+            _key(call) for call, arrives in calls if call.time <= request.ended_at < arrives and _key(call) not in gone
         ]
         if waiting:
             times[waiting[0]] += 1

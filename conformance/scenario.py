@@ -127,11 +127,17 @@ class StagedSender:
         self._stage.write(StopCalled(time=self._stage.now(), sender=self._number, call=call, complete=complete))
         stopping = asyncio.ensure_future(self._sender.stop(complete=complete))
         patience = _PATIENCE_WITH_STOP * self._stage.settings.stop_timeout + self._stage.seconds(5.0)
-        await asyncio.wait({stopping}, timeout=patience)
+        try:
+            await asyncio.wait({stopping}, timeout=patience)
+        except asyncio.CancelledError:
+            stopping.cancel()  # a caller that leaves
+            raise
         if not stopping.done():
             self._stage.write(StopOverdue(time=self._stage.now(), sender=self._number, call=call))
             stopping.cancel()
             return
+        if stopping.cancelled():
+            raise AdapterError("stop raised CancelledError, though nobody had cancelled this call of it")
         report: Report | None = stopping.result()
         self._stage.write(StopReturned(time=self._stage.now(), sender=self._number, call=call, report=report))
 

@@ -59,7 +59,7 @@ class RequestBody:
         self.arrived = 0
         """How many bytes were read, also of what is past a limit."""
         self.ended = False
-        at_most = faults.most_before_kind
+        at_most = faults.before_kind.most
         if faults or at_most is not None:
             self._obey_faults(at_most=at_most)
 

@@ -118,7 +118,7 @@ class Exchange:
         )
 
     async def _take(self) -> Answer:
-        if self._faults.wants_kind_first:
+        if self._faults.before_kind.wanted_first:
             await self._body.learn_kind()
         if self._faults:
             await self._striker.strike("before-read")

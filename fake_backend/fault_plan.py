@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final, TypeVar
 
+import msgspec
+
 from fake_backend.faults import (
     Bandwidth,
     CompletedElsewhere,
@@ -33,27 +35,36 @@ _CHANGES_STATE: Final = 1
 _MAY_END_THE_REQUEST: Final = 2
 
 
+class BeforeKind(msgspec.Struct, frozen=True, kw_only=True):
+    """What the faults that strike requests for their kind ask of one whose kind isn't known yet.
+
+    `wanted_first` says that the kind decides if something strikes before anything is read; `most` is how many bytes may
+    be read at once while the kind decides how a body is read, None if it doesn't.
+    """
+
+    wanted_first: bool = False
+    most: int | None = None
+
+
 class FaultPlan:
     """All rules of a backend, and how many requests of each run and kind it has seen."""
 
-    __slots__ = ("_rules", "_seen")
+    __slots__ = ("_before_kind", "_rules", "_seen")
 
     def __init__(self, rules: Iterable[FaultRule] = ()) -> None:
         self._rules = list(rules)
         self._seen: Counter[tuple[str, RequestKind]] = Counter()
-
-    @property
-    def has_rules(self) -> bool:
-        """Whether there are rules at all."""
-        return bool(self._rules)
+        self._before_kind: dict[str, BeforeKind] = {}
 
     def add(self, rule: FaultRule) -> None:
         """Add a rule. Requests that were counted before it keep the faults they have."""
         self._rules.append(rule)
+        self._before_kind.clear()
 
     def remove(self, rule: FaultRule) -> None:
         """Take a rule away. Requests that were counted before it keep theirs. Raises ValueError if it isn't there."""
         self._rules.remove(rule)
+        self._before_kind.clear()
 
     def open_request(self, run_id: str) -> "RequestFaults":
         """Count a request whose kind isn't known yet, and give what strikes it whatever its kind."""
@@ -67,9 +78,17 @@ class FaultPlan:
         index = self._seen[run_id, kind]
         return [rule.fault for rule in self._rules if rule.of == kind and rule.strikes(index, run_id)]
 
-    def of_kinds(self, run_id: str) -> list[Fault]:
-        """Give the faults that may strike requests of a run for their kind."""
-        return [rule.fault for rule in self._rules if rule.of != "any" and rule.run_id in {None, run_id}]
+    def before_kind(self, run_id: str) -> BeforeKind:
+        """Tell what may strike requests of a run for their kind, as far as it matters before that is known."""
+        known = self._before_kind.get(run_id)
+        if known is None:
+            faults = [rule.fault for rule in self._rules if rule.of != "any" and rule.run_id in {None, run_id}]
+            pieces = (piece_of(fault) for fault in faults)
+            known = self._before_kind[run_id] = BeforeKind(
+                wanted_first=any(isinstance(each, PhasedFault) and each.phase == "before-read" for each in faults),
+                most=min((piece for piece in pieces if piece is not None), default=None),
+            )
+        return known
 
 
 class RequestFaults:
@@ -98,20 +117,9 @@ class RequestFaults:
             self.extend(self._plan.count(self._run_id, kind))
 
     @property
-    def wants_kind_first(self) -> bool:
-        """Whether the kind decides if something strikes before anything is read."""
-        return self._plan.has_rules and any(
-            isinstance(fault, PhasedFault) and fault.phase == "before-read"
-            for fault in self._plan.of_kinds(self._run_id)
-        )
-
-    @property
-    def most_before_kind(self) -> int | None:
-        """How many bytes may be read at once while the kind decides how a body is read; None if it doesn't."""
-        if not self._plan.has_rules:
-            return None
-        pieces = (piece_of(fault) for fault in self._plan.of_kinds(self._run_id))
-        return min((piece for piece in pieces if piece is not None), default=None)
+    def before_kind(self) -> BeforeKind:
+        """What else may strike the request, as far as it matters before its kind is known."""
+        return self._plan.before_kind(self._run_id)
 
     def at(self, phase: Phase, *, lines: int = 0) -> list[PhasedFault]:
         """Give the faults of a phase (`after-lines`: of exactly that many), in the order in which they strike."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from conformance.simulation.clock import on_a_tick
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -62,8 +64,14 @@ class Channel:
 
     def depart(self, deliver: Callable[..., None], args: tuple[Any, ...]) -> None:
         """Start on the way, with nothing left to send before: for the channel itself and its pipe."""
-        timer = self._loop.call_at(self._loop.time() + self.link.delay(), self.flush)
-        self._in_transit.append((timer.when(), deliver, args))
+        arrives = on_a_tick(self._loop.time() + self.link.delay())
+        in_transit = self._in_transit
+        # What comes no later than what is before it arrives together with that, and needs no timer of its own.
+        if not in_transit or in_transit[-1][0] < arrives:
+            self._loop.call_at(arrives, self.flush)
+            in_transit.append((arrives, deliver, args))
+        else:
+            in_transit.append((in_transit[-1][0], deliver, args))
 
     def flush(self) -> None:
         """Deliver what has arrived by now, unless the link is stalled; what is faster waits for what is before it."""
