@@ -36,20 +36,21 @@ _NOTHING: dict[str, Any] = {}
 def _once_an_event(find: Callable[[dict[str, Any]], Found]) -> Callable[[dict[str, Any]], Found]:
     """Remember what was found about an event, since every checker asks for most events of a history, and often.
 
-    Events are those of records, which don't change any more. They can't be hashed; while one is remembered, no other
-    has its id.
+    Events are those of records, which don't change any more. They can't be hashed; while one is kept, no other has its
+    id.
     """
-    remembered: dict[int, tuple[dict[str, Any], Found]] = {}
+    remembered: dict[int, Found] = {}
+    kept: list[dict[str, Any]] = []
 
     @functools.wraps(find)
     def find_once(event: dict[str, Any]) -> Found:
-        known = remembered.get(id(event))
-        if known is not None:
-            return known[1]
-        if len(remembered) >= _MOST_REMEMBERED:
-            remembered.clear()
-        found = find(event)
-        remembered[id(event)] = event, found
+        found = remembered.get(id(event))
+        if found is None:
+            if len(kept) >= _MOST_REMEMBERED:
+                remembered.clear()
+                kept.clear()
+            found = remembered[id(event)] = find(event)
+            kept.append(event)
         return found
 
     return find_once

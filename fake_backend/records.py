@@ -29,7 +29,9 @@ CompletionDecision: TypeAlias = Literal["completed", "already-complete", "mismat
 BreakCause: TypeAlias = Literal["fault", "client-disconnected", "shutdown"]
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True, tag=True, forbid_unknown_fields=True):
+# Records hold what came out of JSON, in which there are no cycles, and a history has very many of them: the garbage
+# collector needn't look at each, again and again.
+class Record(msgspec.Struct, frozen=True, kw_only=True, tag=True, forbid_unknown_fields=True, gc=False):
     """Something that happened at the backend, at a `time` in seconds."""
 
     time: float

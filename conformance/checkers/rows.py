@@ -57,6 +57,8 @@ def rows_of_failures(evidence: Evidence, run: Run) -> Iterator[Row]:
             if is_changed and row.attempts:
                 yield row
                 row = Row(after_success=False)
+        elif not evidence.trouble.is_calm(evidence.history.began, request.started.time):
+            row.is_plain = False  # it may have failed unseen before
         before = request
         if _got_nowhere(request):
             if row.attempts:
