@@ -9,7 +9,7 @@ from hypothesis.errors import HypothesisException
 
 from conformance.search.draw import Drawer, offer, probe
 from conformance.search.find import examine_schedule
-from conformance.search.strategies import schedules
+from conformance.search.strategies import schedules, small_schedules_like
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -42,7 +42,7 @@ def shrink(
     """The smallest schedule found that breaks the same rule as the one of that seed and index.
 
     What shrinks step by step may end where every single step mends it. So if it is still large then, small schedules
-    are drawn, to see whether one of them breaks the rule too: most bugs need little to show.
+    with the same kinds of trouble are drawn, to see whether one of them breaks the rule too: most bugs need little.
 
     It ends after ten minutes at the latest. A sender that behaves differently each time, as none does that takes its
     randomness from Python's `random`, may leave the schedule larger than it needs to be.
@@ -50,7 +50,7 @@ def shrink(
     shrinker = _Shrinker(factory, rules, found, on_progress)
     shrinker.shrink(schedules(), seed, index)
     if not _is_small(shrinker.smallest.schedule):
-        small = schedules(most_events=2 * _FEW_EVENTS, most_faults=2)
+        small = small_schedules_like(shrinker.smallest.schedule, most_events=4 * _FEW_EVENTS)
         drawer = Drawer(small)
         for other in range(_SMALL_ONES):
             if shrinker.try_out(drawer.draw(seed, other)):

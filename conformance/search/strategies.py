@@ -247,3 +247,25 @@ def schedules(*, most_events: int = 200, most_faults: int = 10) -> SearchStrateg
         shuffle=st.booleans(),
         seed=st.integers(0, 9),
     )
+
+
+def small_schedules_like(found: Schedule, *, most_events: int) -> SearchStrategy[Schedule]:
+    """Small schedules with trouble of the kinds that another one has: a fault or two, early and for all it is worth."""
+    rules: SearchStrategy[list[FaultRule]] = st.just([])
+    if found.faults:
+        faults = st.sampled_from([rule.fault for rule in found.faults])
+        rule = st.builds(_rule, faults, _KINDS, st.integers(1, 3), st.sampled_from([1, 2, 4, 8]))
+        rules = st.lists(rule, max_size=2)
+    network = st.sampled_from([(), *((event,) for event in found.network)])
+    return st.builds(
+        Schedule,
+        runs=runs(most_events).map(lambda run: (run,)),
+        faults=rules.map(_survivable),
+        network=network,
+        wire=st.sampled_from([Wire(), found.wire]),
+        settings=st.sampled_from([{}, found.settings]),
+        limits=st.sampled_from([Limits(), found.limits]),
+        stands_at=st.sampled_from([0, found.stands_at]),
+        shuffle=st.sampled_from([False, found.shuffle]),
+        seed=st.sampled_from([0, found.seed]),
+    )
