@@ -63,11 +63,26 @@ Faults come from a TOML file, one table for each rule:
 
 \b
 Kinds of faults, and their keys:
-  latency     seconds, phase, lines
-  reset_peer  phase, lines
-  stall       phase, lines, seconds (none: until the client gives up)
-  status      status, headers, body, phase, lines
-  partial     lines (only so many are taken)
+  latency             seconds, jitter, phase, lines
+  stall               phase, lines, seconds (none: until the client gives up)
+  timeout             seconds, phase, lines (then the connection is closed)
+  reset_peer          phase, lines
+  down                seconds, phase, lines (the whole backend)
+  slow_close          seconds
+  close_on_reuse
+  bandwidth           rate, stream (upstream or downstream)
+  limit_data          size, stream
+  slicer              size, delay
+  status              status, headers, body, phase, lines
+  partial             lines (only so many are taken)
+  duplicate           (the answer says that all were duplicates)
+  late_accept         seconds, status (false: reset); taken so much later
+  poison              containing, status (400 or 413)
+  forget              last_accepted_seq, phase, lines
+  foreign_writer      events, phase, lines
+  completed_elsewhere phase, lines
+  expire_token        (401 until another token comes)
+  fence               epoch
 Phases, in order: before-read, before-accept, after-lines (with lines = N), after-accept, in-answer.
 Which requests: of = "any", "sync", "data" or "completion"; requests = [1, 4] or every = 3; run_id = "demo".
 """
