@@ -193,6 +193,11 @@ class Run:
         """The lines that the backend accepted, in order."""
         return [line for line in self.lines if line.decision == "accepted"]
 
+    @cached_property
+    def first_taken(self) -> dict[int, float]:
+        """When the backend accepted a line under each number, first of all."""
+        return {line.seq: line.time for line in reversed(self.taken) if line.seq is not None}
+
     @property
     def completed(self) -> CompletionReceived | None:
         """The completion that took effect."""
@@ -383,7 +388,7 @@ class Evidence:
     def _is_blameless_duplicate(self, run: Run, line: LineReceived) -> bool:
         if line.decision != "duplicate" or line.seq is None:
             return False
-        if any(each.seq == line.seq and each.time < line.time for each in run.taken):
+        if run.first_taken.get(line.seq, math.inf) < line.time:
             return False  # its own earlier line; or another's, under a number that was given twice
         began = self.requests[line.request].began
         told = run.told_before(began)
