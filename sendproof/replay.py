@@ -58,6 +58,9 @@ def replay(file: Path, sender: str | None, history: Path | None, *, trace: bool,
                 console.print(f"{record.time:9.3f} s  {in_words(record)}")
             console.print()
         if history is not None:
-            history.write_bytes(examined.history.to_json())
+            try:
+                history.write_bytes(examined.history.to_json())
+            except OSError as error:
+                click.echo(f"The history could not be written to {history}: {error.strerror}", err=True)
     print_examined(console, examined, found=recorded.found)
     sys.exit(exit_status(examined))

@@ -93,6 +93,14 @@ def test_a_replay_can_tell_all_that_happened(found: Path, tmp_path: Path) -> Non
     assert result.output.splitlines()[len(history.records)] == ""
 
 
+def test_a_history_that_can_not_be_written_is_said(found: Path, tmp_path: Path) -> None:
+    """The verdict comes all the same; the error names the file."""
+    path = tmp_path / "nowhere" / "history.json"
+    result = CliRunner().invoke(replay, [str(found), "--history", str(path)])
+    assert f"The history could not be written to {path}: No such file or directory" in result.output
+    assert "an event was accepted twice" in result.output
+
+
 def test_the_schedule_is_written_where_one_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without --save the file is named by the rule."""
     monkeypatch.chdir(tmp_path)
