@@ -54,7 +54,6 @@ def perform_simulated(
     *,
     conditions: LinkConditions,
     seed: int | str,
-    shuffle: bool = False,
     watches_real_time: bool = True,
 ) -> History:
     """Perform a scenario in virtual time; all randomness, also that of Python's global source, stems from `seed`.
@@ -75,7 +74,7 @@ def perform_simulated(
     state = random.getstate()
     random.seed(seed)
     try:
-        simulate(main, conditions=conditions, seed=seed, shuffle=shuffle)
+        simulate(main, conditions=conditions, seed=seed)
     finally:
         random.setstate(state)
     return stage.history(world="simulated", began=0.0, round_trip=_round_trip(conditions, stage.settings), slack=0.0)

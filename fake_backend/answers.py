@@ -9,6 +9,14 @@ import msgspec
 
 from fake_backend.faults import Status
 
+_RENAMED: Final = {
+    413: "Content Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
+}
+"""What the standard calls these today; Python does from 3.13 on."""
+
 JSON_TYPE: Final = "application/json"
 HTML_TYPE: Final = "text/html; charset=utf-8"
 
@@ -112,7 +120,7 @@ def too_large_for_proxy() -> Answer:
 
 def given_up(status: int) -> Answer:
     """Say what a proxy says that gave up on the backend behind it."""
-    return _json(status, {"error": _phrase(status)})
+    return _json(status, {"error": phrase(status)})
 
 
 def of_fault(fault: Status, *, accepted: int, duplicate: int, last_accepted_seq: int) -> Answer:
@@ -129,13 +137,16 @@ def of_fault(fault: Status, *, accepted: int, duplicate: int, last_accepted_seq:
     if fault.status == HTTPStatus.OK:
         said = {"accepted": accepted, "duplicate": duplicate, "last_accepted_seq": last_accepted_seq}
     else:
-        said = {"error": _phrase(fault.status)}
+        said = {"error": phrase(fault.status)}
         if fault.status in {HTTPStatus.CONFLICT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE}:
             said["last_accepted_seq"] = last_accepted_seq
     return _json(fault.status, said, fault.headers)
 
 
-def _phrase(status: int) -> str:
+def phrase(status: int) -> str:
+    """Name a status, the same on every release of Python."""
+    if status in _RENAMED:
+        return _RENAMED[status]
     try:
         return HTTPStatus(status).phrase
     except ValueError:  # a status that no standard names is still one that a proxy may send

@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 from aiohttp import hdrs, web
 from multidict import CIMultiDict
 
-from fake_backend.answers import Answer
+from fake_backend.answers import Answer, phrase
 from fake_backend.fault_plan import RequestFaults, piece_of
 from fake_backend.faults import CloseOnReuse
 from fake_backend.open_request import OpenRequest, RequestEnded
@@ -37,7 +37,7 @@ async def send(
     body = "" if bodiless else answer.body
     headers = CIMultiDict(answer.headers)
     headers.setdefault(hdrs.CONTENT_TYPE, answer.content_type)
-    response = web.Response(status=answer.status, headers=headers, body=body.encode())
+    response = web.Response(status=answer.status, reason=phrase(answer.status), headers=headers, body=body.encode())
     if not request.content.is_eof():
         # What remains of the body is never taken: aiohttp reads it for a while for the client to see the answer, and
         # then closes. A client that is told so stops to send.

@@ -38,6 +38,11 @@ if TYPE_CHECKING:
 POISON = "poison"
 """The word that events of that sort hold."""
 
+_APART = 0.000_31
+_BESIDE = 0.000_07
+"""Seconds by which runs begin after each other, and by which the network acts after the round times of a schedule: see
+`LATENCY`."""
+
 _SIDES = {"backend": Side.SERVER, "sender": Side.CLIENT, "both": Side.BOTH}
 _LOOKS_AFTER = 0.05
 _LOOKS_EVERY = 1.0
@@ -75,6 +80,7 @@ async def _play(schedule: Schedule, stage: Stage) -> None:
 
 
 async def _write(stage: Stage, run: int, steps: tuple[Step, ...]) -> None:
+    await asyncio.sleep(run * _APART)
     sender = await stage.open(f"run-{run}")
     writer = _Writer(stage, sender, run)
     for step in steps:
@@ -147,7 +153,7 @@ class _Writer:
 
 
 async def _disturb(stage: Stage, event: NetworkEvent) -> None:
-    await asyncio.sleep(event.at)
+    await asyncio.sleep(event.at + _BESIDE)
     link = stage.link
     match event:
         case Reset(seen_by=seen_by):

@@ -166,10 +166,18 @@ class HalfClose(_Part, frozen=True, kw_only=True, tag="half_close"):
 NetworkEvent: TypeAlias = Reset | HalfClose | StallLink | Refuse | Down | Unreachable
 
 
+LATENCY = 0.005_003_7
+"""Seconds of latency of which no other time is a multiple.
+
+What happens at the very same instant comes in an order that asyncio doesn't promise, and that differs from release to
+release. So nothing should by accident.
+"""
+
+
 class Wire(_Part, frozen=True, kw_only=True):
     """What the way between the sender and the backend is like; the attributes are those of `LinkConditions`."""
 
-    latency: float = 0.005
+    latency: float = LATENCY
     jitter: float = 0.0
     bandwidth: int | None = None
     slice: int | None = None
@@ -194,7 +202,6 @@ class Schedule(_Part, frozen=True, kw_only=True):
         settings: What differs from the default `Settings`.
         limits: The backend's limits, where they are not the usual.
         stands_at: The number up to which the backend has accepted each run before the sender begins.
-        shuffle: Whether what is due at the same instant comes in an order drawn from the seed.
         seed: What randomness there is in the sender, the network and the faults is drawn from this.
     """
 
@@ -205,7 +212,6 @@ class Schedule(_Part, frozen=True, kw_only=True):
     settings: dict[str, int | float] = {}
     limits: Limits = Limits()
     stands_at: int = 0
-    shuffle: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -49,8 +49,6 @@ def as_script(schedule: Schedule) -> list[tuple[str, str]]:
         lines.append(("backend", f"has accepted {schedule.stands_at} of each run before"))
     lines += [("backend", said) for said in _differences(schedule.limits, Limits())]
     lines += [("network", said) for said in _differences(schedule.wire, Wire())]
-    if schedule.shuffle:
-        lines.append(("network", "what is due at the same instant comes in any order"))
     lines += [("settings", f"{name}={value!r}") for name, value in schedule.settings.items()]
     return lines
 

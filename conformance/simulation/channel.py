@@ -16,6 +16,10 @@ SEGMENT = 16 * 1024
 """Bytes at most that a bandwidth is spent on at a time: so little that news of what was read keep the sender going."""
 
 
+_APART = 1e-6
+"""Seconds between what arrives late, all of it when a stall ends."""
+
+
 class Channel:
     """Carries calls to the end `toward` which it leads, in order, as fast as the conditions of its link allow.
 
@@ -74,11 +78,17 @@ class Channel:
             in_transit.append((in_transit[-1][0], deliver, args))
 
     def flush(self) -> None:
-        """Deliver what has arrived by now, unless the link is stalled; what is faster waits for what is before it."""
-        in_transit = self._in_transit
-        while in_transit and in_transit[0][0] <= self._loop.time() and not self._pipe.is_stalled:
+        """Deliver what has arrived by now, unless the link is stalled; what is faster waits for what is before it.
+
+        What a stall has kept from arriving at different times still doesn't arrive at the same one.
+        """
+        in_transit, now = self._in_transit, self._loop.time()
+        arrived = in_transit[0][0] if in_transit else now
+        while in_transit and in_transit[0][0] == arrived <= now and not self._pipe.is_stalled:
             _, deliver, args = in_transit.popleft()
             deliver(*args)
+        if in_transit and in_transit[0][0] <= now and not self._pipe.is_stalled:
+            self._loop.call_at(now + _APART, self.flush)
 
     def discard(self) -> None:
         """Lose all that is on its way, or waits to be sent."""

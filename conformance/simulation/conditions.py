@@ -12,7 +12,7 @@ class LinkConditions:
 
     Attributes:
         latency: seconds from one end to the other. A connection takes two of them to make.
-        jitter: seconds that the latency may be longer by, drawn anew for each chunk that is sent. What one connection
+        jitter: seconds that the latency may be longer by, drawn anew for each instant of sending. What one connection
             sends stays in order: a chunk that is faster waits for those before it.
         bandwidth: bytes a second; None is without limit. The connections of a link share it, and each chunk is sent
             when those before it have been: it arrives a latency after its last byte has left, a large one in parts of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import ipaddress
 import itertools
-from random import Random
+import zlib
 from typing import TYPE_CHECKING
 
 from conformance.simulation.connection import Connection
@@ -133,7 +133,7 @@ class Network:
     def _link(self, address: tuple[str, int]) -> Link:
         if address not in self._links:
             # Dice of its own, so that what passes one link changes nothing on another.
-            dice = Random(f"jitter of {address} by {self._seed}")  # noqa: S311 - that it repeats is the point
+            dice = zlib.crc32(f"jitter of {address} by {self._seed}".encode())
             self._links[address] = Link(self.loop, address, self._conditions, dice)
         return self._links[address]
 

@@ -57,6 +57,14 @@ async def test_requests_are_counted_for_each_run_and_kind() -> None:
             assert [(await client.post(body, run=run))[0] for body in bodies] == [200, 200, 200, 503, 200]
 
 
+async def test_a_rule_of_a_kind_that_is_added_late_strikes_before_reading_all_the_same() -> None:
+    """What the rules ask of a request whose kind isn't known yet is worked out once, and anew when a rule is added."""
+    async with FakeBackend() as backend, client_of(backend) as client:
+        assert (await client.post(event_line(1)))[0] == 200
+        backend.add_fault(FaultRule(fault=Status(status=503, phase="before-read"), of="data"))
+        assert (await client.post(event_line(2)))[0] == 503
+
+
 async def test_a_request_that_reaches_no_run_is_neither_counted_nor_struck() -> None:
     """What is turned away by its head alone isn't the first request of the run."""
     rule = FaultRule(fault=Status(status=503, phase="before-read"), requests=(1,))

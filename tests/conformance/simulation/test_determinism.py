@@ -67,8 +67,8 @@ async def streams(sim: Simulation) -> list[str]:
 @pytest.mark.parametrize(
     ("seed", "shuffle", "digest_of_trace"),
     [
-        (0, False, "5ed3730c3f646cd8"),
-        (1, False, "4016e316c08b3c58"),
+        (0, False, "e07b79afbee69018"),
+        (1, False, "203f4c3d9ace626c"),
         (0, True, "16eedf8602ca0c94"),
     ],
 )
