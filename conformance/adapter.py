@@ -89,11 +89,11 @@ class PluggedSender:
         except Exception as error:  # noqa: BLE001 - recorded; the caller decides
             return f"raised {type(error).__name__}: {error}", 0.0
         took = time.perf_counter() - began
-        if inspect.isawaitable(outcome):
+        if not isinstance(outcome, str) or outcome not in OUTCOMES:
             if inspect.iscoroutine(outcome):
                 outcome.close()
-            raise AdapterError("enqueue must return its outcome at once, and it returned an awaitable")
-        if not isinstance(outcome, str) or outcome not in OUTCOMES:
+            if inspect.isawaitable(outcome):
+                raise AdapterError("enqueue must return its outcome at once, and it returned an awaitable")
             raise AdapterError(f"enqueue returned {outcome!r}; expected one of {', '.join(sorted(OUTCOMES))}")
         return str.__str__(outcome), took if took > _CONSPICUOUS else 0.0
 
@@ -116,7 +116,7 @@ def snapshot(event: Any) -> Any:
     # What JSON is made of goes over three times faster than by `deepcopy`, and a search does little else as often.
     kind = type(event)
     if kind is dict:
-        return {key: snapshot(value) for key, value in event.items()}
+        return {key: each if type(each) in _UNCHANGING else snapshot(each) for key, each in event.items()}
     if kind is list:
         return [snapshot(value) for value in event]
     return event if kind in _UNCHANGING else copy.deepcopy(event)

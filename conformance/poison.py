@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from conformance.history import EnqueueCalled
 
 _REFUSED = frozenset({400, 413})
+_TAKEN = frozenset({"accepted", "duplicate"})
 _REFUSED_BY_ITSELF = frozenset({"too-large", "refused", "invalid"})
 _TIMES_THAT_PROVE_POISON = 2
 
@@ -41,7 +42,8 @@ def _refused_as_the_oldest(run: Run, sender: Sender, dropped: set[tuple[int, int
     ]
     if not refusals:
         return set()
-    arrived = {content(line.event or {}): line.time for line in reversed(run.taken)}
+    taken = [line for line in run.lines if line.decision in _TAKEN]
+    arrived = {content(line.event or {}): line.time for line in reversed(taken)}
     calls = [(call, arrived.get(content(call.event or {}), math.inf)) for call in sender.accepted]
     found: set[tuple[int, int]] = set()
     times: Counter[tuple[int, int]] = Counter()

@@ -46,13 +46,16 @@ def _check_that_an_idle_sender_delivers_soon(evidence: Evidence, sender: Sender,
     for earlier, call in pairwise(sender.accepted):
         before = arrived.get(content(earlier.event or {}))
         line = arrived.get(content(call.event or {}))
+        # Asked first, since in a burst it is so of every event.
+        if before is None or call.time <= before.time:
+            continue
         keys = [content(each.event or {}) for each in (earlier, call)]
-        if before is None or not all(evidence.is_one_of_a_kind(run.run_id, key) for key in keys):
+        if not all(evidence.is_one_of_a_kind(run.run_id, key) for key in keys):
             continue
         under_way = [each.number for each in run.requests if each.started.time < call.time < each.ended_at + late]
         # An event that comes while a window is open goes into that, unless it is about to close.
         is_open = settings.window_age > 0 and (line is None or [line.request] == under_way)
-        was_idle = before.time < call.time and (not under_way or is_open)
+        was_idle = not under_way or is_open
         until = evidence.ended if line is None else line.time
         disturbed = any(each.faults and each.ended_at > earlier.time for each in run.requests)
         disturbed |= not evidence.trouble.is_calm(earlier.time, until) or bool(run.final_answers)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter, deque
+from collections import defaultdict, deque
 from typing import TYPE_CHECKING
 
 from conformance.contents import compact_size, content, largest_size, surely_fits, without
@@ -60,7 +60,8 @@ def events_keep_their_limit(evidence: Evidence, found: Findings) -> None:
             if call.event is None or (call.outcome == "accepted" and surely_fits(call.event, limit)):
                 position += call.outcome == "accepted"
                 continue
-            sizes = evidence.handwriting(run).sizes_of(call.event)
+            is_told_by_size = call.outcome in {"accepted", "oversized"}
+            sizes = evidence.handwriting(run).sizes_of(call.event) if is_told_by_size else None
             found.count(call.outcome == "oversized" or (bool(run.states) and may_have_outgrown(evidence, run, call)))
             if sizes is not None and call.outcome == "oversized":
                 most = sizes[1] + len(str(position + 1 + _highest_number_of_others(run)))
@@ -117,7 +118,7 @@ class _Held:
 
     def __init__(self, run: Run) -> None:
         self._to_come = deque((line.time, content(line.event or {})) for line in run.taken)
-        self._there: Counter[str] = Counter()  # lines that no call accounts for yet
+        self._there: defaultdict[str, int] = defaultdict(int)  # lines that no call accounts for yet
         self._sizes: dict[str, list[int]] = {}
         self._count = self._bytes = 0
 

@@ -67,13 +67,12 @@ MOMENTS: Final = st.integers(0, 60).map(lambda tenths: tenths / 10)
 
 _STREAMS: Final = st.sampled_from(["downstream", "upstream"])
 
-_PHASES: Final = st.one_of(
-    st.sampled_from(["after-accept", "before-accept", "before-read", "in-answer"]).map(lambda phase: {"phase": phase}),
-    st.integers(1, 8).map(lambda lines: {"phase": "after-lines", "lines": lines}),
+_AFTER_LINES: Final = [{"phase": "after-lines", "lines": lines} for lines in range(1, 9)]
+_PHASES: Final = st.sampled_from(
+    [{"phase": phase} for phase in ("after-accept", "before-accept", "before-read", "in-answer")] * 2 + _AFTER_LINES
 )
-_EARLY_PHASES: Final = st.one_of(
-    st.sampled_from(["before-accept", "after-accept", "before-read"]).map(lambda phase: {"phase": phase}),
-    st.integers(1, 8).map(lambda lines: {"phase": "after-lines", "lines": lines}),
+_EARLY_PHASES: Final = st.sampled_from(
+    [{"phase": phase} for phase in ("before-accept", "after-accept", "before-read")] * 2 + _AFTER_LINES
 )
 _TRANSIENT: Final = [503, 408, 429, 500, 502, 504]
 _RETRY_AFTER: Final = st.sampled_from([{}, {"Retry-After": "1"}, {"Retry-After": "3"}, {"Retry-After": "soon"}])
@@ -108,7 +107,7 @@ FAULTS: Final[SearchStrategy[Fault]] = st.one_of(
     ),
     st.builds(lambda seconds, at: Stall(seconds=seconds, **at), st.none() | SECONDS, _PHASES),
     st.builds(Bandwidth, rate=st.sampled_from([20_000, 2_000]), stream=_STREAMS),
-    st.builds(Slicer, size=st.sampled_from([10, 1]), delay=st.sampled_from([0.0, 0.1])),
+    st.builds(Slicer, size=st.sampled_from([10, 3]), delay=st.sampled_from([0.0, 0.1])),
     st.builds(LimitData, size=st.sampled_from([10, 0, 100]), stream=_STREAMS),
     # Answers.
     st.builds(
@@ -168,7 +167,7 @@ WIRES: Final = st.one_of(
         Wire,
         latency=st.sampled_from([LATENCY, 20 * LATENCY]),
         jitter=st.sampled_from([0.0, 0.02]),
-        slice=st.sampled_from([None, 1_000, 100]),
+        slice=st.sampled_from([None, 1_000, 300]),
     ),
 )
 

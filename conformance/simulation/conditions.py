@@ -17,8 +17,8 @@ class LinkConditions:
         bandwidth: bytes a second; None is without limit. The connections of a link share it, and each chunk is sent
             when those before it have been: it arrives a latency after its last byte has left, a large one in parts of
             16 KiB.
-        slice: bytes that a program gets at once, at most; None is as many as there are. The rest comes in later rounds
-            of the loop, or later in time if there is a bandwidth or a jitter, which then go by the slice.
+        slice: bytes that a program gets at once, at most; None is as many as there are. The rest comes a
+            microsecond later, or by the bandwidth or the jitter if there is one, which then go by the slice.
     """
 
     latency: float = 0.005

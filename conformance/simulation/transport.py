@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
     from conformance.simulation.channel import Channel
 
+BETWEEN_SLICES = 1e-6
+"""Seconds between the slices of what has arrived: a program gets none before it has done with the one before."""
+
 RECEIVE_BUFFER = 64 * 1024
 """Bytes that may be on their way to a program, or wait for it to read."""
 
@@ -226,9 +229,12 @@ class SimulatedTransport(transports._FlowControlMixin):  # noqa: SLF001
     def _is_readable(self) -> bool:
         return bool(self._unread) or self._eof_arrived
 
-    def _read_soon(self) -> None:
+    def _read_soon(self, *, later: float = 0.0) -> None:
         self._reads_soon = True
-        self._loop.call_soon(self._read)
+        if later:
+            self._loop.call_later(later, self._read)
+        else:
+            self._loop.call_soon(self._read)
 
     def _read(self) -> None:
         self._reads_soon = False
@@ -238,7 +244,9 @@ class SimulatedTransport(transports._FlowControlMixin):  # noqa: SLF001
             if self._unread:
                 slice_size = self._outgoing.link.conditions.slice
                 self._credit_sender(self._hand_over(slice_size))
-                if self._unread or self._eof_arrived or slice_size is not None:
+                if slice_size is not None:
+                    self._read_soon(later=BETWEEN_SLICES)
+                elif self._unread or self._eof_arrived:
                     self._read_soon()
             elif self._eof_arrived:
                 self._eof_arrived = False

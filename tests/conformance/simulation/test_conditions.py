@@ -207,14 +207,14 @@ def test_a_writer_waits_for_a_slow_link() -> None:
 
 @pytest.mark.parametrize("is_paced", [False, True])
 def test_bytes_arrive_in_slices(*, is_paced: bool) -> None:
-    """None is larger, the rest is smaller; with a bandwidth each takes its own time."""
+    """None is larger, the rest is smaller and comes right after; with a bandwidth each takes its own time."""
 
     async def main(_: Simulation) -> list[tuple[float, object]]:
         client, server = await a_connection()
         return await arrivals(client, server, bytes(10))
 
     conditions = LinkConditions(latency=0.0, bandwidth=1 if is_paced else None, slice=4)
-    expected = [(4.0, 4), (8.0, 4), (10.0, 2)] if is_paced else [(0.0, 4), (0.0, 4), (0.0, 2)]
+    expected = [(4.0, 4), (8.0, 4), (10.0, 2)] if is_paced else [(0.0, 4), (1e-6, 4), (2e-6, 2)]
     assert simulate(main, conditions=conditions) == expected
 
 
