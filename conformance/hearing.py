@@ -27,7 +27,8 @@ from fake_backend.faults import (
 )
 
 if TYPE_CHECKING:
-    from conformance.evidence import Evidence, Request, Run
+    from conformance.evidence import Evidence
+    from conformance.seen import Request, Run
 
 TAKE_NO_TIME = (
     *(Status, Partial, Duplicate, Poison, Forget, ForeignWriter, CompletedElsewhere),

@@ -6,14 +6,15 @@ import math
 from typing import TYPE_CHECKING
 
 from conformance.contents import content, largest_size, surely_fits
-from conformance.evidence import MOST_AROUND_AN_EVENT
+from conformance.seen import MOST_AROUND_AN_EVENT
 from fake_backend.records import LineReceived, StateSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conformance.evidence import Evidence, Request, Run, Sender
+    from conformance.evidence import Evidence
     from conformance.history import EnqueueCalled
+    from conformance.seen import Request, Run, Sender
 
 
 _MOST_AROUND_A_NUMBER = MOST_AROUND_AN_EVENT + 20

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from conformance.contents import content
 
 if TYPE_CHECKING:
-    from conformance.evidence import Run, Sender
     from conformance.history import EnqueueCalled
+    from conformance.seen import Run, Sender
 
 _REFUSED = frozenset({400, 413})
 _TAKEN = frozenset({"accepted", "duplicate"})

@@ -16,7 +16,8 @@ from fake_backend.faults import CloseOnReuse, Down, ResetPeer
 from fake_backend.records import FaultStruck
 
 if TYPE_CHECKING:
-    from conformance.evidence import Evidence, Request, Sender
+    from conformance.evidence import Evidence
+    from conformance.seen import Request, Sender
     from fake_backend.faults import Fault
 
 Interval: TypeAlias = "tuple[float, float]"

@@ -11,8 +11,9 @@ from fake_backend.faults import Duplicate
 from fake_backend.records import LineReceived
 
 if TYPE_CHECKING:
-    from conformance.evidence import Evidence, Request, Run, Sender
+    from conformance.evidence import Evidence
     from conformance.findings import Findings
+    from conformance.seen import Request, Run, Sender
     from fake_backend.records import StateSet
 
 _SUCCESS = range(200, 300)

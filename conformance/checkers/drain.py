@@ -11,9 +11,10 @@ from fake_backend.faults import Partial, Status
 from fake_backend.records import LineReceived
 
 if TYPE_CHECKING:
-    from conformance.evidence import Evidence, Request, Run, Sender
+    from conformance.evidence import Evidence
     from conformance.findings import Findings
     from conformance.history import AnyRecord
+    from conformance.seen import Request, Run, Sender
     from fake_backend.records import CompletionReceived
 
 _TOLERANCE = 0.1

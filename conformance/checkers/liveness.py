@@ -9,9 +9,10 @@ from conformance.contents import content, without
 from conformance.losses import lost_events
 
 if TYPE_CHECKING:
-    from conformance.evidence import Evidence, Request, Run, Sender
+    from conformance.evidence import Evidence
     from conformance.findings import Findings
     from conformance.history import EnqueueCalled
+    from conformance.seen import Request, Run, Sender
 
 _AT_ONCE = 0.1
 _AT_ONCE_IN_REAL_TIME = 0.25

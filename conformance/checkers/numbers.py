@@ -12,8 +12,9 @@ from fake_backend.faults import Latency, Stall
 from fake_backend.records import LineReceived
 
 if TYPE_CHECKING:
-    from conformance.evidence import Evidence, Request, Run
+    from conformance.evidence import Evidence
     from conformance.findings import Findings
+    from conformance.seen import Request, Run
 
 _CONFLICT = 409
 _REFUSED = frozenset({400, 413})

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 
 from conformance.checkers.rows import most_within, pairs_alike, rows_of_failures
 from conformance.contents import content
-from conformance.evidence import FINAL_STATUSES
 from conformance.history import BackendCameUp, NetworkTrouble
 from conformance.losses import lost_events
 from conformance.prose import describe_fault
+from conformance.seen import FINAL_STATUSES
 from conformance.trouble import takes_time
 from fake_backend.faults import Stall
 
 if TYPE_CHECKING:
-    from conformance.evidence import Evidence, Request, Run, Sender
+    from conformance.evidence import Evidence
     from conformance.findings import Findings
+    from conformance.seen import Request, Run, Sender
 
 TRANSIENT_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 _ATTEMPTS_AT_MOST = 10

@@ -16,7 +16,8 @@ from fake_backend.faults import Status
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conformance.evidence import Evidence, Request, Run
+    from conformance.evidence import Evidence
+    from conformance.seen import Request, Run
 
 _SUCCESS = range(200, 300)
 _REDIRECT = range(300, 400)

@@ -7,16 +7,17 @@ from collections import defaultdict, deque
 from typing import TYPE_CHECKING
 
 from conformance.contents import compact_size, content, largest_size, surely_fits, without
-from conformance.evidence import MOST_AROUND_AN_EVENT
 from conformance.history import BackendWentDown, NetworkTrouble
 from conformance.losses import changes, lost_events, may_have_outgrown, wrong_answers
+from conformance.seen import MOST_AROUND_AN_EVENT
 from fake_backend.records import LineReceived
 
 if TYPE_CHECKING:
-    from conformance.evidence import Evidence, Run, Sender
+    from conformance.evidence import Evidence
     from conformance.findings import Findings
     from conformance.hearing import Hearing
     from conformance.history import EnqueueCalled
+    from conformance.seen import Run, Sender
     from conformance.settings import Settings
 
 _REQUESTS_BESIDES_WINDOWS = 2
