@@ -125,11 +125,12 @@ def order_is_kept(evidence: Evidence, found: Findings) -> None:
         }
         first_time = []
         seen = set()
-        # Where the state of the run was moved, an event may have been told to be there, and be taken later.
-        decisions = {"accepted", "duplicate"} if run.states else {"accepted"}
         for line in run.lines:
             key = content(line.event or {})
-            if line.decision in decisions and key in order and key not in seen:
+            if line.decision == "duplicate" and run.states:
+                # Another writer's number, under which the backend seemed to have it; nobody knows what comes of that.
+                seen.add(key)
+            elif line.decision == "accepted" and key in order and key not in seen:
                 seen.add(key)
                 first_time.append((order[key], line))
         found.count(max(len(first_time) - 1, 0))

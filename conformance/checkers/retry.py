@@ -118,7 +118,7 @@ def delays_grow_and_differ(evidence: Evidence, found: Findings) -> None:
     for row in rows:
         found.count()
         first, last = max(row.rests[:2]), max(row.rests[len(row.rests) // 2 :])
-        if last <= first * 1.05:
+        if row.is_fresh and last <= first * 1.05:
             found.violate(
                 f"the delays don't grow: at first up to {first:.3g} s, later up to {last:.3g} s",
                 row.attempts[1].started,

@@ -33,11 +33,13 @@ class Row:
         after_success: Whether the sender knew of progress right before the first.
         attempts: The attempts, in order.
         rests: For each but the first, for how long no request was under way since the one before it.
+        is_fresh: Whether nothing had failed before the first, as far as one can see, so that its delay is the shortest.
         is_plain: Whether every rest is the sender's choice, as far as one can see: nobody asked it to wait, and no
             attempt may have failed unseen.
     """
 
     after_success: bool
+    is_fresh: bool
     attempts: list[Request] = field(default_factory=list)
     rests: list[float] = field(default_factory=list)
     is_plain: bool = True
@@ -46,7 +48,7 @@ class Row:
 def rows_of_failures(evidence: Evidence, run: Run) -> Iterator[Row]:
     """The rows of a run, in order; each ends with progress, or with an answer of another kind."""
     changes = [state.time for state in run.states]
-    row = Row(after_success=False)
+    row = Row(after_success=False, is_fresh=True)
     before: Request | None = None
     rest = 0.0
     for request in run.requests:
@@ -57,9 +59,9 @@ def rows_of_failures(evidence: Evidence, run: Run) -> Iterator[Row]:
             is_changed = bisect_right(changes, before.started.time) != bisect_right(changes, request.started.time)
             if is_changed and row.attempts:
                 yield row
-                row = Row(after_success=False)
+                row = Row(after_success=False, is_fresh=False)
         elif not evidence.trouble.is_calm(evidence.history.began, request.started.time):
-            row.is_plain = False  # it may have failed unseen before
+            row.is_plain = row.is_fresh = False  # it may have failed unseen before
         before = request
         if _got_nowhere(request):
             if row.attempts:
@@ -71,7 +73,7 @@ def rows_of_failures(evidence: Evidence, run: Run) -> Iterator[Row]:
             if row.attempts:
                 yield row
             is_progress = request.kind == "data" and evidence.trouble.went_well(request)
-            row = Row(after_success=is_progress)
+            row = Row(after_success=is_progress, is_fresh=is_progress)
             rest = 0.0
     if row.attempts:
         yield row
