@@ -323,7 +323,8 @@ def a_complete_run_is_final(evidence: Evidence, found: Findings) -> None:
         ]
         known_since = max([sender.stop_called, *(each.ended_at for each in told[:_ENOUGH_TO_KNOW])])
         is_blocked = evidence.trouble.stood_in_the_way(sender, refusals_count=False)
-        if ((told or not after) and sender.stop_returned - sender.stop_called >= 0.9 * timeout) and (
+        was_complete_before = not after and complete[0].time <= sender.stop_called
+        if ((told or was_complete_before) and sender.stop_returned - sender.stop_called >= 0.9 * timeout) and (
             not is_blocked or (len(told) >= _ENOUGH_TO_KNOW and sender.stop_returned - known_since >= 0.9 * timeout)
         ):
             found.violate(
