@@ -145,4 +145,5 @@ def _may_seem_delivered(request: Request) -> bool:
     """Whether a sender may take events of a request for delivered that are not, once it is told their numbers."""
     if request.kind not in {"data", "unknown"}:
         return False
-    return request.last_told is None or any(line.decision != "accepted" for line in request.lines)
+    is_unread = request.kind == "unknown" or request.last_told is None
+    return is_unread or any(line.decision != "accepted" for line in request.lines)

@@ -50,7 +50,8 @@ def shrink(
     shrinker = _Shrinker(factory, rules, found, on_progress)
     shrinker.shrink(schedules(), seed, index)
     if not _is_small(shrinker.smallest.schedule):
-        small = small_schedules_like(shrinker.smallest.schedule, most_events=4 * _FEW_EVENTS)
+        like = shrinker.smallest if shrinker.smallest.schedule.troubles else found
+        small = small_schedules_like(like.schedule, most_events=4 * _FEW_EVENTS)
         drawer = Drawer(small)
         for other in range(_SMALL_ONES):
             if shrinker.try_out(drawer.draw(seed, other)):
