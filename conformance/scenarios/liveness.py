@@ -60,7 +60,25 @@ async def _idle_for_an_hour(stage: Stage) -> None:
     await sender.stop()
 
 
+async def _nearly_full_windows(stage: Stage) -> None:
+    sender = await stage.open()
+    sender.enqueue(*numbered(1))
+    await sender.delivered()
+    for first in (2, 11, 20):
+        await stage.pause(1.3)
+        sender.enqueue(*numbered(9, first=first))
+        await sender.delivered()
+    await sender.stop()
+
+
 SCENARIOS = (
+    Scenario(
+        name="bursts-that-nearly-fill-a-window",
+        rules=("LIV-2", "DLV-3"),
+        story="Nine events at a time, to an idle sender whose windows hold ten: company is not worth a wait.",
+        script=_nearly_full_windows,
+        settings={"max_window_events": 10},
+    ),
     Scenario(
         name="a-stalled-backend-and-a-busy-caller",
         rules=("LIV-1", "DLV-1", "DLV-3"),

@@ -26,6 +26,15 @@ async def _two_bursts_and_events_in_the_meantime(stage: Stage) -> None:
     await sender.stop()
 
 
+async def _three_bursts_with_rests(stage: Stage) -> None:
+    sender = await stage.open()
+    for first in (1, 4, 7):
+        sender.enqueue(*numbered(3, first=first))
+        await sender.delivered()
+        await stage.pause(0.5)
+    await sender.stop()
+
+
 async def _failing_for_a_while(fault: Fault, stage: Stage) -> None:
     """Windows fail at once for a hundred retry delays, while syncs go well; a caller goes on all the time."""
     rule = on_data(fault)
@@ -73,6 +82,16 @@ _WITHOUT_PROGRESS: dict[str, Fault] = {
 }
 
 SCENARIOS = (
+    Scenario(
+        name="a-failure-long-after-one-that-asked-to-wait",
+        rules=("RTY-5", "RTY-3", "DLV-1"),
+        story="The first window is answered 503 with Retry-After: 3, two go well, and then some fail that ask nothing.",
+        script=_three_bursts_with_rests,
+        faults=(
+            on_data(Status(status=503, headers={"Retry-After": "3"}), 1),
+            on_data(Status(status=503), 4, 5, 6, 7),
+        ),
+    ),
     *(
         Scenario(
             name=f"a-retry-after-that-is-{name}",

@@ -128,3 +128,25 @@ class IsHotAfterAnUnreadableSuccess(PlainSender):
     async def pause(self) -> None:
         if self.status != 200:
             await super().pause()
+
+
+@fails("RTY-5", "as if none had been")
+class WaitsAsLongAsItWasOnceAsked(PlainSender):
+    """Takes a Retry-After for the least that it has to wait, from then on and after every failure."""
+
+    longest = 0.0
+
+    async def pause(self) -> None:
+        self.failures += 1
+        self.longest = max(self.longest, self.retry_after)
+        await asyncio.sleep(max(self.delay(), self.longest))
+
+
+@fails("LIV-2", "nothing stood in its way")
+class WaitsForTheLastOfAWindow(PlainSender):
+    """Waits for one more event if just one is missing to a full window."""
+
+    async def idle(self) -> None:
+        await super().idle()
+        if len(self.held) == self.settings.max_window_events - 1:
+            await asyncio.sleep(0.5)
