@@ -12,6 +12,26 @@ if TYPE_CHECKING:
     from conformance.scenario import Stage
 
 
+_PAST_A_DOUBLE = 2**53 + 1
+_LARGE = 40_000
+
+
+async def _a_large_event_is_changed(stage: Stage) -> None:
+    sender = await stage.open()
+    event = {"n": 1, "text": "x" * _LARGE}
+    sender.enqueue(event)
+    event["text"] = "changed"
+    await sender.delivered()
+    await stage.pause(0.1)
+    await sender.stop()
+
+
+async def _half_a_pair(stage: Stage) -> None:
+    sender = await stage.open()
+    sender.enqueue({"n": 1, "text": "half of a pair: \ud800"}, {"n": 2, "text": "behind it"})
+    await sender.stop()
+
+
 async def _bursts_and_a_trickle(stage: Stage) -> None:
     sender = await stage.open()
     sender.enqueue(*numbered(60))
@@ -97,6 +117,26 @@ async def _two_runs(stage: Stage) -> None:
 
 
 SCENARIOS = (
+    Scenario(
+        name="numbers-past-what-a-double-holds",
+        rules=("SEQ-1", "DLV-1", "DRN-1"),
+        story="The backend stands at 2**53 + 1, which floating point can't tell from its neighbours.",
+        script=two_bursts,
+        stands_at=_PAST_A_DOUBLE,
+    ),
+    Scenario(
+        name="a-large-event-is-changed-by-its-caller",
+        rules=("WIRE-4",),
+        story="An event of 40,000 bytes is changed right after it was enqueued.",
+        script=_a_large_event_is_changed,
+        settings={"max_event_bytes": 90_000},
+    ),
+    Scenario(
+        name="half-of-a-surrogate-pair",
+        rules=("WIRE-4",),
+        story="A text holds half of a surrogate pair: it is refused, or escaped, and never turned into something else.",
+        script=_half_a_pair,
+    ),
     Scenario(
         name="a-backend-that-does-nothing-wrong",
         rules=(

@@ -26,6 +26,12 @@ async def _two_bursts_and_events_in_the_meantime(stage: Stage) -> None:
     await sender.stop()
 
 
+async def _enqueue_and_stop(stage: Stage) -> None:
+    sender = await stage.open()
+    sender.enqueue(*numbered(6))
+    await sender.stop()
+
+
 async def _three_bursts_with_rests(stage: Stage) -> None:
     sender = await stage.open()
     for first in (1, 4, 7):
@@ -82,6 +88,14 @@ _WITHOUT_PROGRESS: dict[str, Fault] = {
 }
 
 SCENARIOS = (
+    Scenario(
+        name="a-drain-that-is-asked-to-wait-longer-than-the-longest-delay",
+        rules=("RTY-3", "DRN-1"),
+        story="stop is called while the first window waits, answered 503 with Retry-After: 3; no delay is over 0.5 s.",
+        script=_enqueue_and_stop,
+        settings={"max_retry_delay": 0.5},
+        faults=(on_data(Status(status=503, headers={"Retry-After": "3"}), 1),),
+    ),
     Scenario(
         name="a-failure-long-after-one-that-asked-to-wait",
         rules=("RTY-5", "RTY-3", "DLV-1"),

@@ -106,3 +106,11 @@ class LeavesANumberFree(PlainSender):
         if taken:
             self.base += 1
         return taken
+
+
+@fails("SEQ-1", "the first event went out as number")
+class CountsInFloatingPoint(PlainSender):
+    """Takes numbers through a double, which is wrong past 2**53."""
+
+    def told(self, last: int) -> int:
+        return super().told(int(float(last)))

@@ -150,3 +150,13 @@ class WaitsForTheLastOfAWindow(PlainSender):
         await super().idle()
         if len(self.held) == self.settings.max_window_events - 1:
             await asyncio.sleep(0.5)
+
+
+@fails("RTY-3", "and the next attempt came after")
+class IsImpatientWhileItDrains(PlainSender):
+    """Cuts what it is asked to wait to its own longest delay, once it is stopped."""
+
+    async def pause(self) -> None:
+        if self.closed:
+            self.retry_after = min(self.retry_after, self.settings.max_retry_delay)
+        await super().pause()

@@ -114,3 +114,30 @@ def _without_nulls(value: Any) -> Any:
             return [_without_nulls(each) for each in value]
         case _:
             return value
+
+
+@fails("WIRE-4", "never enqueued in this form")
+class SerialisesLargeEventsLate(PlainSender):
+    """Serialises events over 32 KiB when they go out, so as not to hold its caller up."""
+
+    def serialise(self, event: Any) -> bytes:
+        payload = super().serialise(event)
+        if len(payload) > 32_768:
+            late = _Late(payload)
+            late.event = event
+            return late
+        return payload
+
+    def line(self, seq: int, payload: bytes) -> bytes:
+        if isinstance(payload, _Late):
+            payload = super().serialise(payload.event)
+        return super().line(seq, payload)
+
+
+@fails("WIRE-4", "never enqueued in this form")
+class ReplacesHalfAPair(PlainSender):
+    """Writes a question mark for what UTF-8 can't carry."""
+
+    def serialise(self, event: Any) -> bytes:
+        text = json.dumps(event, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        return text.encode(errors="replace")
