@@ -142,7 +142,8 @@ def success_resets_the_delay(evidence: Evidence, found: Findings) -> None:
             if not row.after_success or not row.is_plain or len(row.attempts) < _ENOUGH_TO_TELL:
                 continue
             found.count()
-            if row.rests[0] > first_delay + evidence.history.slack + evidence.history.round_trip:
+            # On the way lie the news of the failure, new connections, and a question or two.
+            if row.rests[0] > first_delay + evidence.history.slack + 6 * evidence.history.round_trip:
                 found.violate(
                     f"after a success, the first delay of a new failure is {row.rests[0]:.3g} s, as if none had been",
                     row.attempts[0].end,
