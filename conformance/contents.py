@@ -221,7 +221,7 @@ def read_last(body: str) -> int | None:
     """The `last_accepted_seq` of an answer's body, if it is there beyond doubt."""
     try:
         answer = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     last = answer.get("last_accepted_seq") if isinstance(answer, dict) else None
     return last if isinstance(last, int) and not isinstance(last, bool) and last >= 0 else None

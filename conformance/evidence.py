@@ -13,6 +13,7 @@ from conformance.history import (
     RetryAfterAsked,
     SenderOpened,
     StopCalled,
+    StopCancelled,
     StopOverdue,
     StopReturned,
 )
@@ -101,6 +102,8 @@ class Evidence:
                 self.senders[number].returns.append(record)
             case StopOverdue(sender=number):
                 self.senders[number].overdue[record.call] = record
+            case StopCancelled(sender=number):
+                self.senders[number].cancelled.append(record)
             case _:
                 pass  # of no request, run or sender; a checker that needs it reads the records
 

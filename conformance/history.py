@@ -79,6 +79,13 @@ class StopOverdue(Record, frozen=True, kw_only=True):
     call: int
 
 
+class StopCancelled(Record, frozen=True, kw_only=True):
+    """A call of `stop` ended as if it had been cancelled, though nobody had cancelled it."""
+
+    sender: int
+    call: int
+
+
 class NetworkTrouble(Record, frozen=True, kw_only=True):
     """Something happened to the connections between the senders and the backend, and lasts for so many `seconds`.
 
@@ -104,7 +111,7 @@ class StrayRequest(Record, frozen=True, kw_only=True):
     authorization: str | None
 
 
-CallRecord: TypeAlias = SenderOpened | EnqueueCalled | StopCalled | StopReturned | StopOverdue
+CallRecord: TypeAlias = SenderOpened | EnqueueCalled | StopCalled | StopReturned | StopOverdue | StopCancelled
 AnyRecord: TypeAlias = CallRecord | NetworkTrouble | RetryAfterAsked | StrayRequest | BackendRecord
 
 
@@ -147,6 +154,8 @@ class History(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         """
         try:
             return msgspec.json.decode(text, type=cls)
+        except RecursionError as error:
+            raise msgspec.DecodeError("it is nested too deeply") from error
         except msgspec.ValidationError:
             raise
         except msgspec.DecodeError as error:

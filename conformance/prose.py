@@ -15,6 +15,7 @@ from conformance.history import (
     RetryAfterAsked,
     SenderOpened,
     StopCalled,
+    StopCancelled,
     StopOverdue,
     StopReturned,
     StrayRequest,
@@ -50,6 +51,8 @@ def in_words(record: AnyRecord) -> str:
             return f"sender {record.sender}: stop returns {_report(record.report)}"
         case StopOverdue():
             return f"sender {record.sender}: stop has not returned, and is waited for no longer"
+        case StopCancelled():
+            return f"sender {record.sender}: stop raises CancelledError, though nobody has cancelled this call of it"
         case BackendWentDown():
             return "the backend goes down"
         case BackendCameUp():

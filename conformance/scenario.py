@@ -25,6 +25,7 @@ from conformance.history import (
     RetryAfterAsked,
     SenderOpened,
     StopCalled,
+    StopCancelled,
     StopOverdue,
     StopReturned,
     StrayRequest,
@@ -137,7 +138,8 @@ class StagedSender:
             stopping.cancel()
             return
         if stopping.cancelled():
-            raise AdapterError("stop raised CancelledError, though nobody had cancelled this call of it")
+            self._stage.write(StopCancelled(time=self._stage.now(), sender=self._number, call=call))
+            return
         report: Report | None = stopping.result()
         self._stage.write(StopReturned(time=self._stage.now(), sender=self._number, call=call, report=report))
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         RetryAfterAsked,
         SenderOpened,
         StopCalled,
+        StopCancelled,
         StopOverdue,
         StopReturned,
     )
@@ -132,6 +133,7 @@ class Sender:
     stops: list[StopCalled] = field(default_factory=list)
     returns: list[StopReturned] = field(default_factory=list)
     overdue: dict[int, StopOverdue] = field(default_factory=dict)
+    cancelled: list[StopCancelled] = field(default_factory=list)
 
     @property
     def run_id(self) -> str:

@@ -93,18 +93,19 @@ async def _send_shaped(
         await response.prepare(request)
         await response.write_eof()
     body = response.body
-    halfway = len(held) - len(body) + len(body) // 2 if isinstance(body, bytes) else 0
+    head = len(held) - len(body) if isinstance(body, bytes) else len(held)
+    halfway = (head + len(held)) // 2 if isinstance(body, bytes) else 0
     bandwidth, slicer, limit = faults.bandwidth("downstream"), faults.slicer, faults.limit("downstream")
     for fault in (bandwidth, slicer):
         if fault is not None:
             open_request.record_fault(fault)
     ends = len(held) if limit is None else min(len(held), limit.size)
-    pieces = [piece for piece in (piece_of(bandwidth), piece_of(slicer)) if piece is not None]
-    most = min(pieces, default=len(held))
+    slow, cut = (piece_of(fault) or len(held) for fault in (bandwidth, slicer))
     began = open_request.now()
     sent = 0
     while sent < ends:
-        stop = min(sent + most, ends)
+        spares = slicer is not None and slicer.body_only and sent < head
+        stop = min(sent + slow, head if spares else sent + cut, ends)
         if sent < halfway < stop and faults.at("in-answer"):
             stop = halfway
         if bandwidth is not None:
@@ -117,7 +118,7 @@ async def _send_shaped(
         sent = stop
         if sent == halfway:
             await strike_in_answer()
-        if slicer is not None and sent < ends:
+        if slicer is not None and sent < ends and (sent >= head or not slicer.body_only):
             await open_request.wait(connection.lost, slicer.delay)
     if limit is None or limit.size > len(held):
         return False

@@ -102,16 +102,20 @@ def _is_taken_too_late(evidence: Evidence, run: Run, line: LineReceived, other: 
     taken = line if line.request == earlier.number else other
     if earlier.answer is not None and earlier.answer.status == _CONFLICT and earlier.last_told is not None:
         return earlier.last_told > earlier.highest_seq  # it was told that nothing was taken, and by whom the rest was
+    refusals = [
+        each
+        for each in run.requests
+        if each.answer is not None and each.answer.status in _REFUSED and earlier.began < each.ended < later.data_began
+    ]
+    if any(evidence.is_before(each.answer, taken) for each in refusals):
+        return True  # whatever number it is told after that, it has given each of them twice
     told = run.told_before(later.data_began)
     if not told or told[-1].answer is None or evidence.is_before(taken, told[-1].answer):
         return False
     is_moved = any(
         evidence.is_before(earlier.started, state) and evidence.is_before(state, other) for state in run.states
     )
-    return is_moved or any(
-        each.answer is not None and each.answer.status in _REFUSED and earlier.began < each.ended < later.data_began
-        for each in run.requests
-    )
+    return is_moved or bool(refusals)
 
 
 def order_is_kept(evidence: Evidence, found: Findings) -> None:

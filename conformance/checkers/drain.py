@@ -221,6 +221,12 @@ def enqueue_after_stop_is_refused(evidence: Evidence, found: Findings) -> None:
 def stopping_twice_is_stopping_once(evidence: Evidence, found: Findings) -> None:
     """DRN-7: calling `stop` again starts no second drain; all callers get the same answer."""
     for sender, run in evidence.pairs():
+        if sender.cancelled:
+            found.violate(
+                "a call of stop raised CancelledError, though only other callers were cancelled",
+                sender.stops[sender.cancelled[0].call - 1],
+                sender.cancelled[0],
+            )
         if len(sender.stops) <= 1:
             continue
         found.count()

@@ -186,7 +186,12 @@ def _check_that_it_was_full(
         for line in request.lines
         if (line.seq or 0) <= (request.last_told or 0) and line.decision in {"accepted", "duplicate"}
     ]
-    held = without([each for each in sender.accepted if each.call < call.call], settled)
+    accepted = [each for each in sender.accepted if each.call < call.call]
+    held = without(accepted, settled)
+    # Order is kept, so what was enqueued before an event that is known to be taken has left as well, if only refused.
+    calls_held = {each.call for each in held}
+    left = max((each.call for each in accepted if each.call not in calls_held), default=0)
+    held = [each for each in held if each.call > left]
     # A sender may count what surrounds an event on its line.
     size = sum(largest_size(each.event or {}) + MOST_AROUND_AN_EVENT for each in [*held, call])
     if len(held) < settings.max_buffered_events and size <= settings.max_buffered_bytes:

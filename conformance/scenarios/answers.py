@@ -103,6 +103,7 @@ _NO_ANSWER_AT_ALL = {
     "last-as-a-float": '{"accepted": 8, "duplicate": 0, "last_accepted_seq": 8.0}',
     "last-as-null": '{"accepted": 8, "duplicate": 0, "last_accepted_seq": null}',
     "last-as-a-boolean": '{"accepted": 8, "duplicate": 0, "last_accepted_seq": true}',
+    "lists-in-lists-a-hundred-thousand-deep": "[" * 100_000,
     "last-below-zero": '{"accepted": 8, "duplicate": 0, "last_accepted_seq": -1}',
 }
 

@@ -253,7 +253,7 @@ SCENARIOS = (
             script=two_bursts,
             faults=(on_data(Status(status=status, headers={"Retry-After": "2"}), 2),),
         )
-        for status in (429, 503)
+        for status in (408, 429, 500, 502, 503, 504)
     ),
     Scenario(
         name="503-asks-to-wait-until-a-date",

@@ -26,6 +26,20 @@ async def _with_poison_at(places: tuple[int, ...], stage: Stage) -> None:
     await sender.stop()
 
 
+async def _a_poison_before_each_event(stage: Stage) -> None:
+    """Ten events, each behind one over the backend's limit; then more of them than fit."""
+    sender = await stage.open()
+    for number in range(1, _EVENTS + 3):
+        sender.enqueue(*numbered(1, first=100 + number, text=_TOO_LARGE), *numbered(1, first=number))
+        await sender.delivered(number)
+        await stage.pause(0.2)
+    await stage.go_down()
+    sender.enqueue(*numbered(8, first=_EVENTS + 3, text="x" * 1_000))
+    await stage.come_up()
+    await sender.delivered(_EVENTS + 2 + 6)
+    await sender.stop()
+
+
 _PLACES = {
     "the-first": (1,),
     "the-last": (8,),
@@ -34,13 +48,23 @@ _PLACES = {
     "all-of-them": tuple(range(1, _EVENTS + 1)),
 }
 
-SCENARIOS = tuple(
+SCENARIOS = (
+    *(
+        Scenario(
+            name=f"{name}-of-eight-events-never-taken",
+            rules=("RTY-7", "DLV-1", "DLV-2", "DLV-3"),
+            story=f"Of eight events {name.replace('-', ' ')} are over the backend's limit; the sender's is higher.",
+            script=partial(_with_poison_at, places),
+            limits=Limits(max_line_bytes=2_000),
+        )
+        for name, places in _PLACES.items()
+    ),
     Scenario(
-        name=f"{name}-of-eight-events-never-taken",
-        rules=("RTY-7", "DLV-1", "DLV-2", "DLV-3"),
-        story=f"Of eight events {name.replace('-', ' ')} are over the backend's limit; the sender's is higher.",
-        script=partial(_with_poison_at, places),
+        name="the-room-of-events-that-were-never-taken",
+        rules=("WIN-3", "DLV-1"),
+        story="Ten events of 3,000 bytes are refused and dropped; then eight of 1,000 meet a buffer of 8,000 bytes.",
+        script=_a_poison_before_each_event,
+        settings={"max_buffered_bytes": 8_000, "max_event_bytes": 4_000},
         limits=Limits(max_line_bytes=2_000),
-    )
-    for name, places in _PLACES.items()
+    ),
 )

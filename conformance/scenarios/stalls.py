@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from conformance.history import NetworkTrouble
 from conformance.scenario import Scenario, numbered
-from conformance.scenarios.scripts import on_data, two_bursts
+from conformance.scenarios.scripts import a_burst_and_stop, on_data, two_bursts
 from fake_backend.faults import FaultRule, Slicer, Stall
 
 if TYPE_CHECKING:
@@ -75,5 +75,19 @@ SCENARIOS = (
         story="The answer to the first window comes a byte at a time, one every half second.",
         script=two_bursts,
         faults=(on_data(Slicer(size=1, delay=0.5), 1),),
+    ),
+    Scenario(
+        name="an-answer-whose-body-drips",
+        rules=("RTY-8", "RTY-1", "DLV-1", "DLV-2", "DLV-3"),
+        story="The head of the answer to the first window comes at once, and then a byte of its body every second.",
+        script=two_bursts,
+        faults=(on_data(Slicer(size=1, delay=1.0, body_only=True), 1),),
+    ),
+    Scenario(
+        name="an-answer-whose-body-drips-during-the-drain",
+        rules=("RTY-8", "DRN-3"),
+        story="The body of the only answer that a drain waits for comes a byte every second.",
+        script=a_burst_and_stop,
+        faults=(on_data(Slicer(size=1, delay=1.0, body_only=True), 1),),
     ),
 )

@@ -44,5 +44,5 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             return msgspec.json.decode(path.read_bytes(), type=cls)
         except OSError as error:
             raise ScheduleError(f"can't read {path}: {error.strerror}") from error
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise ScheduleError(f"{path} holds no schedule: {error}") from error

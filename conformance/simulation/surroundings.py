@@ -9,6 +9,7 @@ asks: code that a simulated loop runs gets the simulation's answer, and other th
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import subprocess
 import sys
@@ -30,6 +31,12 @@ if TYPE_CHECKING:
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 """When each simulation begins, by the wall clock. It is the same in each, so that dates in a history are, too."""
+
+ZONE = "SIM-05:45"
+"""The local time zone, 5:45 ahead of UTC (POSIX counts the other way), so that whoever confuses the two is found out.
+
+It is spelt out since not every machine knows zones by their names.
+"""
 
 REFUSED = (
     (threading.Thread, "start", "running a thread"),
@@ -55,6 +62,7 @@ def simulated_surroundings(clock: VirtualClock) -> Iterator[None]:
     with _one_at_a_time, ExitStack() as stack:
         traveller = stack.enter_context(time_machine.travel(EPOCH, tick=False))
         clock.on_advance = traveller.shift
+        stack.enter_context(_local_zone())
         for function, stand_in in _MONOTONIC.items():
             stack.enter_context(_replaced(time, function.__name__, stand_in))
         stack.enter_context(_replaced_where_imported())
@@ -65,6 +73,24 @@ def simulated_surroundings(clock: VirtualClock) -> Iterator[None]:
 
 
 # The clocks.
+
+
+@contextmanager
+def _local_zone() -> Iterator[None]:
+    if not hasattr(time, "tzset"):  # Windows, where a process has no zone of its own
+        yield
+        return
+    before = os.environ.get("TZ")
+    os.environ["TZ"] = ZONE
+    time.tzset()
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["TZ"]
+        else:
+            os.environ["TZ"] = before
+        time.tzset()
 
 
 def _simulated_loop() -> RealWorldLoop | None:

@@ -24,11 +24,13 @@ class Bandwidth(FaultBase, frozen=True, kw_only=True, tag="bandwidth"):
 class Slicer(FaultBase, frozen=True, kw_only=True, tag="slicer"):
     """The answer goes out in pieces of `size` bytes, `delay` seconds apart.
 
-    The last one may be smaller, and so may one that a fault `in-answer` or a bandwidth cuts.
+    The last one may be smaller, and so may one that a fault `in-answer` or a bandwidth cuts. With `body_only` the head
+    is one piece, and the body is cut.
     """
 
     size: int
     delay: float = 0.0
+    body_only: bool = False
 
     def __post_init__(self) -> None:
         check_at_least(1, self.size, "size", "the bytes of a piece")

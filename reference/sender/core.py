@@ -309,7 +309,8 @@ class SenderCore:
             self._window_cap = 1
 
     def _reject_head(self, refusal: str) -> None:
-        # None of those behind it was taken: a backend reads no further than the line that it refuses.
+        # None of those behind it was taken: a backend reads no further than the line that it refuses. Should an attempt
+        # from before, of which nobody heard, be taken after all, then those behind it are there twice.
         self._refusals_of_head = 0
         self._tally.drop(DropReason.REJECTED, refusal, self._buffer.remove_head())
 

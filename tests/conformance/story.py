@@ -16,6 +16,7 @@ from conformance.history import (
     RetryAfterAsked,
     SenderOpened,
     StopCalled,
+    StopCancelled,
     StopOverdue,
     StopReturned,
 )
@@ -212,6 +213,10 @@ class Story:
     def overdue(self) -> Story:
         """Stop is waited for no longer."""
         return self.write(StopOverdue(time=self.now, sender=1, call=self.stops))
+
+    def cancelled(self) -> Story:
+        """The last call of stop ends as if it had been cancelled."""
+        return self.write(StopCancelled(time=self.now, sender=1, call=self.stops))
 
     def history(self) -> History:
         """The history of all that."""

@@ -19,6 +19,7 @@ from conformance.history import (
     RetryAfterAsked,
     SenderOpened,
     StopCalled,
+    StopCancelled,
     StopOverdue,
     StopReturned,
     StrayRequest,
@@ -73,6 +74,10 @@ WORDS: list[tuple[AnyRecord, str]] = [
         "sender 1: stop returns a report: 0 delivered, 0 undelivered, not completed",
     ),
     (StopOverdue(time=0.5, sender=1, call=1), "sender 1: stop has not returned, and is waited for no longer"),
+    (
+        StopCancelled(time=0.5, sender=1, call=1),
+        "sender 1: stop raises CancelledError, though nobody has cancelled this call of it",
+    ),
     (BackendWentDown(time=0.6), "the backend goes down"),
     (
         NetworkTrouble(time=1.0, what="nothing arrives at the sender", seconds=0.5),
@@ -205,7 +210,7 @@ def test_a_damaged_history_says_where(found: str, put: str, says: str) -> None:
     assert says in str(raised.value)
 
 
-@pytest.mark.parametrize("text", ["", "{", "not JSON", '{"records": [}'])
+@pytest.mark.parametrize("text", ["", "{", "not JSON", '{"records": [}', "[" * 100_000])
 def test_what_is_no_json_is_refused(text: str) -> None:
     """It is a DecodeError, as the docstring says, however it is damaged."""
     with pytest.raises(msgspec.DecodeError):

@@ -52,6 +52,16 @@ async def test_a_slicer_sends_the_answer_in_pieces() -> None:
 
 
 @in_virtual_time
+async def test_a_slicer_of_the_body_spares_the_head() -> None:
+    """The head comes at once and whole; the body follows in pieces."""
+    pieces, _ = await exchange([FaultRule(fault=Slicer(size=20, delay=0.5, body_only=True))])
+    assert pieces[0][1].startswith(b"HTTP/1.1 200 OK\r\n")
+    assert pieces[0][1].endswith(b"\r\n\r\n")
+    assert [piece for _, piece in pieces[1:]] == [ANSWER[:20], ANSWER[20:40], ANSWER[40:]]
+    assert [time for time, _ in pieces] == [pytest.approx(ROUND_TRIP + 0.5 * n, abs=0.006) for n in range(4)]
+
+
+@in_virtual_time
 async def test_a_narrow_answer_comes_no_faster_than_its_bandwidth() -> None:
     """At no time is there more than the rate allows, and in the end it is all there, just in time."""
     pieces, _ = await exchange([FaultRule(fault=Bandwidth(rate=100, stream="downstream"))])

@@ -38,6 +38,23 @@ def taken_late(status: int) -> Story:
     )
 
 
+def taken_late_and_told(status: int) -> Story:
+    """The same, and the window is taken before what was behind goes out under its new number, or under the next."""
+    early, late = (
+        LineReceived(time=9.0, request=1, run_id="run-1", size=9, decision="accepted", seq=n, event=event(n))
+        for n in (1, 2)
+    )
+    return (
+        told()
+        .request((1, event(1), "ignored"), (2, event(2), "ignored"), status=None, faults=[Latency(seconds=9.0)])
+        .request((1, event(1), "refused"), status=status, last=0)
+        .write(early)
+        .write(late)
+        .request(last=2)
+        .request((3, event(2)), last=3)
+    )
+
+
 TROUBLE = NetworkTrouble(time=1.02, what="connections are reset")
 TOO_LARGE = [LineReceived(time=1.0, request=number, run_id="run-1", size=50, decision="too-large") for number in (1, 2)]
 POISON = {"text": "x" * 60}
@@ -180,6 +197,15 @@ CASES = [
         "taken late, when it had no reason to move",
         taken_late(status=503),
         "accepted twice, as number 1 and as number 2",
+        "LineReceived",
+        "LineReceived",
+    ),
+    keeps("DLV-2", "told of what was taken late, under numbers it has given twice", taken_late_and_told(status=400)),
+    breaks(
+        "DLV-2",
+        "told of what was taken late, under numbers it has given once",
+        taken_late_and_told(status=503),
+        "accepted twice, as number 2 and as number 3",
         "LineReceived",
         "LineReceived",
     ),

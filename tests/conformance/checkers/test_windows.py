@@ -141,6 +141,13 @@ CASES = [
         "refused as full when at most 1 events",
         "EnqueueCalled",
     ),
+    breaks(
+        "WIN-3",
+        "what is known to be refused takes no room",
+        told(2, max_buffered_events=2).request((1, event(2)), last=1).wait(1).enqueue(event(3), outcome="full"),
+        "refused as full when at most 0 events",
+        "EnqueueCalled",
+    ),
     keeps(
         "WIN-3",
         "equal events are held each",

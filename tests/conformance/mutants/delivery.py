@@ -190,6 +190,16 @@ class ReadsNumbersGenerously(PlainSender):
             return None
 
 
+@fails("DLV-1", "never were at the backend, and nothing stood in their way")
+class DiesOfADeepAnswer(PlainSender):
+    """Expects of its JSON parser no other error than that something isn't JSON."""
+
+    def read_last(self, body: str) -> int | None:
+        if body.startswith("[[["):
+            raise RecursionError
+        return super().read_last(body)
+
+
 @fails("DLV-7", "events were never sent at all")
 class TrustsAnyAcknowledgement(PlainSender):
     """Discards as many events as the answer's number says, sent or not."""

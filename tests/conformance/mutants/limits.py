@@ -244,6 +244,21 @@ class WritesWhatJsonCannotCarry(PlainSender):
         return json.dumps(event, default=repr).encode()
 
 
+@fails("WIN-3", "an event was refused as full when at most")
+class NeverGetsItsRoomBack(PlainSender):
+    """Goes on counting the bytes of an event that it has dropped as refused."""
+
+    lost = 0
+
+    def drop(self) -> None:
+        self.lost += len(self.held[0])
+        super().drop()
+
+    def is_full(self, payload: bytes) -> bool:
+        held = sum(map(len, self.held)) + self.lost
+        return super().is_full(payload) or held + len(payload) > self.settings.max_buffered_bytes
+
+
 @fails("WIN-4", "was answered 'raised")
 class RaisesWhatJsonRaises(PlainSender):
     """Lets the errors of the serialiser out of `enqueue`."""

@@ -69,7 +69,7 @@ class PlainHttp:
         """Read where the backend stands, if it is said beyond doubt."""
         try:
             answer = json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         last = answer.get("last_accepted_seq") if isinstance(answer, dict) else None
         return last if type(last) is int and last >= 0 else None

@@ -136,6 +136,26 @@ class TimesTheHeadAlone(PlainSender):
                 return Answer()
 
 
+@fails("RTY-8", "a request that met slicer")
+class TimesEachPieceOfABodyAnew(PlainSender):
+    """Has a timeout until the head of the answer is there, and another for each piece of its body."""
+
+    def timeout(self) -> aiohttp.ClientTimeout:
+        return aiohttp.ClientTimeout(total=None)
+
+    async def post_to(self, url: str, lines: list[bytes]) -> Answer:
+        seconds, body = self.settings.request_timeout, b""
+        try:
+            async with asyncio.timeout(seconds):
+                response = await self.session.post(url, data=b"\n".join(lines), headers=self.headers(lines))
+            async with response:
+                while piece := await asyncio.wait_for(response.content.readany(), seconds):
+                    body += piece
+        except (aiohttp.ClientError, TimeoutError):
+            return Answer()
+        return Answer(status=response.status, last=self.read_last(body.decode(errors="replace")))
+
+
 @fails("RTY-9", "the backend came up again, and")
 class GivesUpAfterFiveRetries(PlainSender):
     """Drops what it holds after five failures, and counts it as dropped."""

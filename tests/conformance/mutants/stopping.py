@@ -135,6 +135,18 @@ class RetriesACompletionOnce(PlainSender):
         self.over = self.over or self.said > 1
 
 
+@fails("DRN-7", "raised CancelledError, though only other callers were cancelled")
+class CancelsItsDrainWithItsFirstCaller(PlainSender):
+    """Has all callers of stop wait for one future, which whoever leaves cancels for the others."""
+
+    async def stop(self, *, complete: bool = True) -> Report | None:
+        if self.draining is None:
+            self.closed = True
+            self.completing = complete
+            self.draining = asyncio.ensure_future(self.drain())
+        return await self.draining
+
+
 @fails("DRN-9", "what it confirmed is reported as undelivered")
 class DeniesWhatTheCompletionConfirmed(PlainSender):
     """Reports an event as undelivered whenever a completion had to be tried again."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
@@ -140,6 +142,29 @@ class WaitsAsLongAsItWasOnceAsked(PlainSender):
         self.failures += 1
         self.longest = max(self.longest, self.retry_after)
         await asyncio.sleep(max(self.delay(), self.longest))
+
+
+@fails("RTY-3", "an answer asked to wait 2 s")
+class HeedsProxiesAlone(PlainSender):
+    """Takes `Retry-After` from 429 and 503, which proxies add, and from nothing else."""
+
+    async def post_to(self, url: str, lines: list[bytes]) -> Answer:
+        answer = await super().post_to(url, lines)
+        if answer.status not in {429, 503}:
+            self.retry_after = 0.0
+        return answer
+
+
+@fails("RTY-3", "and the next attempt came after")
+class ReadsDatesAsLocalTime(PlainSender):
+    """Takes the date in `Retry-After` for one of the time zone that it is in."""
+
+    def read_date(self, value: str) -> float:
+        try:
+            at = datetime.strptime(value, "%a, %d %b %Y %H:%M:%S GMT")  # noqa: DTZ007 - this is the bug
+        except ValueError:
+            return 0.0
+        return at.timestamp() - time.time()
 
 
 @fails("LIV-2", "nothing stood in its way")

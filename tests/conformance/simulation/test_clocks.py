@@ -36,8 +36,8 @@ CLOCKS: dict[str, tuple[Callable[[], Any], Any]] = {
     "time.monotonic, by name": (lambda: monotonic_by_name(), 1.5),
     "time.monotonic_ns": (lambda: time.monotonic_ns(), 1_500_000_000),
     "datetime.now(UTC)": (lambda: datetime.now(UTC), EPOCH + timedelta(seconds=1.5)),
-    "datetime.now()": (lambda: datetime.now(), EPOCH.replace(tzinfo=None) + timedelta(seconds=1.5)),  # noqa: DTZ005 - the local time is the point
-    "time.localtime": (lambda: time.localtime()[:6], (2026, 1, 1, 0, 0, 1)),
+    "datetime.now()": (lambda: datetime.now(), datetime(2026, 1, 1, 5, 45, 1, 500_000)),  # noqa: DTZ001, DTZ005 - the local time is the point
+    "time.localtime": (lambda: time.localtime()[:6], (2026, 1, 1, 5, 45, 1)),
     "email.utils.formatdate": (lambda: formatdate(usegmt=True), "Thu, 01 Jan 2026 00:00:01 GMT"),
 }
 
