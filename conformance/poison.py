@@ -29,12 +29,31 @@ def refused_calls(run: Run) -> set[tuple[int, int]]:
     for sender in run.senders:
         if for_what_it_holds:
             found |= {_key(call) for call in sender.accepted if content(call.event or {}) in for_what_it_holds}
-        too_large = {_key(call) for call in sender.accepted if run.is_too_large(call)}
-        found |= _refused_as_the_oldest(run, sender, found | too_large)
+        dropped = found | {_key(call) for call in sender.accepted if run.is_too_large(call)}
+        found |= _refused_as_the_oldest(run, sender, dropped, _arrivals(run))
+        found |= _refused_as_the_oldest(run, sender, dropped, _arrivals(run) | _seeming_arrivals(run))
     return found
 
 
-def _refused_as_the_oldest(run: Run, sender: Sender, dropped: set[tuple[int, int]]) -> set[tuple[int, int]]:
+def _arrivals(run: Run) -> dict[str, float]:
+    """When the backend first had an event, by its content."""
+    return {content(line.event or {}): line.time for line in reversed(run.lines) if line.decision in _TAKEN}
+
+
+def _seeming_arrivals(run: Run) -> dict[str, float]:
+    """When a sender was first told of an event that the backend has it, be it true or not."""
+    return {
+        content(line.event): request.ended_at
+        for request in reversed(run.data)
+        if request.succeeded and (request.last_told or 0) >= request.highest_seq
+        for line in request.lines
+        if line.event is not None
+    }
+
+
+def _refused_as_the_oldest(
+    run: Run, sender: Sender, dropped: set[tuple[int, int]], arrived: dict[str, float]
+) -> set[tuple[int, int]]:
     refusals = [
         request
         for request in run.requests
@@ -42,8 +61,6 @@ def _refused_as_the_oldest(run: Run, sender: Sender, dropped: set[tuple[int, int
     ]
     if not refusals:
         return set()
-    taken = [line for line in run.lines if line.decision in _TAKEN]
-    arrived = {content(line.event or {}): line.time for line in reversed(taken)}
     calls = [(call, arrived.get(content(call.event or {}), math.inf)) for call in sender.accepted]
     found: set[tuple[int, int]] = set()
     times: Counter[tuple[int, int]] = Counter()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _TOLERANCE = 0.1
 _LEAST_TOLERANCE = 0.25
 _NOT_SPINNING = 10
+_THE_WHOLE, _MOST_OF_IT = 0.9, 0.5
 _ENOUGH_TO_KNOW = 3
 _CONFLICT = 409
 
@@ -327,12 +328,14 @@ def a_complete_run_is_final(evidence: Evidence, found: Findings) -> None:
         told = [
             request for request in after if _tells_that_it_is_complete(request) and evidence.trouble.was_heard(request)
         ]
-        known_since = max([sender.stop_called, *(each.ended_at for each in told[:_ENOUGH_TO_KNOW])])
         is_blocked = evidence.trouble.stood_in_the_way(sender, refusals_count=False)
-        was_complete_before = not after and complete[0].time <= sender.stop_called
-        if ((told or was_complete_before) and sender.stop_returned - sender.stop_called >= 0.9 * timeout) and (
-            not is_blocked or (len(told) >= _ENOUGH_TO_KNOW and sender.stop_returned - known_since >= 0.9 * timeout)
-        ):
+        enough = _ENOUGH_TO_KNOW if is_blocked else 1
+        never_asked = not is_blocked and not after and complete[0].time <= sender.stop_called
+        if len(told) < enough and not never_asked:
+            continue
+        known_since = max([sender.stop_called, *(each.ended_at for each in told[:enough])])
+        lasted = sender.stop_returned - sender.stop_called
+        if lasted >= _THE_WHOLE * timeout and sender.stop_returned - known_since >= _MOST_OF_IT * timeout:
             found.violate(
                 "the run was complete already, and stop spun until its deadline", complete[0], sender.stops[0]
             )

@@ -94,7 +94,7 @@ def the_buffer_is_bounded(evidence: Evidence, found: Findings) -> None:
             if call.outcome == "full":
                 found.count()
                 _check_that_it_was_full(hearing, evidence, sender, call, found)
-            elif call.outcome == "accepted":
+            elif call.outcome == "accepted" and not may_have_outgrown(evidence, run, call):
                 held.put(call)
                 if is_overfull or not held.is_over(settings):
                     continue
@@ -168,7 +168,6 @@ def _may_have_left(evidence: Evidence, run: Run, time: float) -> int:
             break
         last = (record.seq or 0) if isinstance(record, LineReceived) else record.last_accepted_seq
         if not isinstance(record, LineReceived):
-            # Longer numbers may also make lines outgrow their limit; each event takes one of the numbers.
             count += max(last - stands_at, 0)
         stands_at = last
     return count
