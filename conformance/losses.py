@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from conformance.contents import content, largest_size, surely_fits
+from conformance.poison import refused_calls
 from conformance.seen import MOST_AROUND_AN_EVENT
 from fake_backend.records import LineReceived, StateSet
 
@@ -38,10 +39,36 @@ def _lost_events(evidence: Evidence, sender: Sender) -> list[EnqueueCalled]:
         return missing
     missing = [call for call in missing if not may_have_outgrown(evidence, run, call)]
     missing = _without_those_lied_about(evidence, run, missing)
+    seeming = _seeming_deliveries(evidence, run, missing)
+    missing = [call for call in missing if call.call not in seeming]
+    return _without_those_refused_later(evidence, sender, missing) if missing else missing
+
+
+def _seeming_deliveries(evidence: Evidence, run: Run, missing: list[EnqueueCalled]) -> dict[int, float]:
+    """The missing calls whose events may seem delivered, since others took their numbers; and since when."""
+    seeming: dict[int, float] = {}
     for count, until in _numbers_taken_by_others(evidence, run):
-        seemed_delivered = [call for call in missing if call.time <= until][:count]
-        missing = [call for call in missing if call not in seemed_delivered]
-    return missing
+        waiting = [call for call in missing if call.time <= until and call.call not in seeming]
+        seeming |= {call.call: until for call in waiting[:count]}
+    return seeming
+
+
+def _without_those_refused_later(
+    evidence: Evidence, sender: Sender, missing: list[EnqueueCalled]
+) -> list[EnqueueCalled]:
+    """Leave out what was refused as the oldest, once those before it seemed delivered by others' numbers.
+
+    What was refused unread is blamed on the oldest that the backend doesn't have. Its sender may have taken that one
+    for delivered by then, and the next for the one that is refused.
+    """
+    run = evidence.run(sender.run_id)
+    calls = evidence.missing(sender)
+    seeming = _seeming_deliveries(evidence, run, calls)
+    if not seeming:
+        return missing
+    since = {content(call.event or {}): seeming[call.call] for call in calls if call.call in seeming}
+    refused = refused_calls(run, since)
+    return [call for call in missing if (call.sender, call.call) not in refused]
 
 
 def may_have_outgrown(evidence: Evidence, run: Run, call: EnqueueCalled) -> bool:

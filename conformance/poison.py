@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from conformance.contents import content
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from conformance.history import EnqueueCalled
     from conformance.seen import Run, Sender
 
@@ -16,13 +19,15 @@ _REFUSED = frozenset({400, 413})
 _TAKEN = frozenset({"accepted", "duplicate"})
 _REFUSED_BY_ITSELF = frozenset({"too-large", "refused", "invalid"})
 _TIMES_THAT_PROVE_POISON = 2
+NOTHING: Mapping[str, float] = MappingProxyType({})
 
 
-def refused_calls(run: Run) -> set[tuple[int, int]]:
+def refused_calls(run: Run, seeming: Mapping[str, float] = NOTHING) -> set[tuple[int, int]]:
     """The sender and the number of each call whose event was refused: for what it holds, or as the oldest, and twice.
 
     Where a request is refused unread nobody sees for which event. A sender that looks for it can come upon none but
-    the oldest that the backend doesn't have; once is enough only where it was the only one.
+    the oldest that the backend doesn't have; once is enough only where it was the only one. `seeming` tells since when
+    events, by their content, may have seemed delivered to their sender that were not.
     """
     for_what_it_holds = {content(line.event or {}) for line in run.lines if line.decision == "refused"}
     found = set()
@@ -31,7 +36,7 @@ def refused_calls(run: Run) -> set[tuple[int, int]]:
             found |= {_key(call) for call in sender.accepted if content(call.event or {}) in for_what_it_holds}
         dropped = found | {_key(call) for call in sender.accepted if run.is_too_large(call)}
         found |= _refused_as_the_oldest(run, sender, dropped, _arrivals(run))
-        found |= _refused_as_the_oldest(run, sender, dropped, _arrivals(run) | _seeming_arrivals(run))
+        found |= _refused_as_the_oldest(run, sender, dropped, _arrivals(run) | _seeming_arrivals(run) | dict(seeming))
     return found
 
 

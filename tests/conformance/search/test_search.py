@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from conformance.catalogue import RULES, rule_of
 from conformance.history import BackendWentDown, EnqueueCalled, NetworkTrouble
-from conformance.search import Drawer, Schedule, examine_schedule, perform, search, search_in_parts, shrink
+from conformance.search import Drawer, Recorded, Schedule, examine_schedule, perform, search, search_in_parts, shrink
 from conformance.search.schedule import (
     Burst,
     Down,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 REFERENCE = "reference.adapter:create_sender"
 LOST_ANSWER = FaultRule(fault=ResetPeer(phase="after-accept"), of="data", requests=(1,))
+ONCE_BLAMED = Path(__file__).parent / "once_blamed"
 BROKEN = "tests.conformance.mutants.delivery:RenumbersAfterAReset"
 
 
@@ -73,6 +75,14 @@ def test_the_reference_sender_breaks_nothing() -> None:
     searched = search(create_sender, RULES, seed=2, indices=range(300))
     assert searched.found is None, searched.index
     assert searched.schedules == 300
+
+
+@pytest.mark.parametrize("path", sorted(ONCE_BLAMED.glob("*.json")), ids=lambda path: path.stem)
+def test_a_correct_sender_is_blamed_no_more(path: Path) -> None:
+    """Schedules under which the judge once blamed the reference sender, wrongly: nothing it could do would help."""
+    examined = examine_schedule(Recorded.read(path).schedule, create_sender, RULES)
+    assert examined.violations == ()
+    assert examined.breaks is None
 
 
 def test_a_schedule_takes_the_same_course_each_time() -> None:
