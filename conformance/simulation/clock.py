@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 NANOSECONDS = 1_000_000_000
 
+TICK = 1 / NANOSECONDS
+
 HALF_A_TICK = 0.5 / NANOSECONDS
 """Seconds between any instant and the point from which on a timer belongs to the next one."""
 

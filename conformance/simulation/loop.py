@@ -11,7 +11,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, TypeVarTuple
 
 from conformance.simulation import picture
-from conformance.simulation.clock import HALF_A_TICK, Instant, VirtualClock, on_a_tick
+from conformance.simulation.clock import HALF_A_TICK, TICK, Instant, VirtualClock, on_a_tick
 from conformance.simulation.errors import NotSimulatedError
 from conformance.simulation.network import EVERYWHERE, Network
 from conformance.simulation.real_world import RealWorldLoop
@@ -87,7 +87,11 @@ class SimulatedLoop(RealWorldLoop):
     def call_at(
         self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.TimerHandle:
-        return super().call_at(Instant(on_a_tick(when), next(self._orders)), callback, *args, context=context)
+        due = on_a_tick(when)
+        if due <= self._clock.now < when:
+            # It was due less than a tick ago, by rounding, and whoever asked finds that it is too early still.
+            due = on_a_tick(self._clock.now + TICK)
+        return super().call_at(Instant(due, next(self._orders)), callback, *args, context=context)
 
     # Waking up. A loop that never waits needs no pipe to wake it; the three names are asyncio's, for its subclasses.
 

@@ -41,6 +41,29 @@ def test_time_adds_up_to_the_last_bit() -> None:
     assert simulate(main) == 0.3
 
 
+def test_a_timer_that_fires_a_little_early_can_be_set_again() -> None:
+    """Times are rounded to a nanosecond; a program that finds it too early waits for one more, as it would for real."""
+
+    async def main(_: Simulation) -> list[float]:
+        due = 0.1 + 0.2  # a little more than 0.3
+        fired: list[float] = []
+        done = asyncio.Event()
+
+        def look() -> None:
+            fired.append(loop.time())
+            if loop.time() < due:
+                loop.call_at(due, look)
+            else:
+                done.set()
+
+        loop = asyncio.get_running_loop()
+        loop.call_at(due, look)
+        await done.wait()
+        return fired
+
+    assert simulate(main) == [0.3, 0.300_000_001]
+
+
 def test_time_stands_still_while_something_is_ready() -> None:
     """Work takes no time, however many steps it has."""
 
