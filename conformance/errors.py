@@ -11,6 +11,10 @@ class UnknownRuleError(ConformanceError):
     """There is no rule of that id."""
 
 
+class KnownFailuresError(ConformanceError):
+    """A list of known failures can't be read, or is wrong; the message says where."""
+
+
 class SuiteError(ConformanceError):
     """The suite contradicts itself: a scenario names a rule that doesn't exist, or expects what it can't."""
 

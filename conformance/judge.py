@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from conformance.abilities import ABILITIES
 from conformance.catalogue import RULES, Level, rule_of
 from conformance.errors import AdapterError, SuiteError
 from conformance.evidence import Evidence
@@ -21,6 +22,7 @@ from conformance.simulation import SimulationError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from conformance.adapters import AdapterPool
     from conformance.catalogue import Rule
     from conformance.history import History
     from conformance.scenario import Factory, Scenario
@@ -53,6 +55,8 @@ class Verdict:
     scenarios: int = 0
     failures: list[Failure] = field(default_factory=list)
     errors: list[tuple[Scenario, str]] = field(default_factory=list)
+    known: str | None = None
+    """Why it is known to fail, where it is."""
 
     @property
     def judgement(self) -> Judgement:
@@ -62,6 +66,23 @@ class Verdict:
         if self.errors:
             return Judgement.NOT_JUDGED
         return Judgement.PASSED if self.scenarios else Judgement.SKIPPED
+
+
+def level_reached(verdicts: Sequence[Verdict]) -> str | None:
+    """How far a sender conforms, in a word; None where not every MUST rule was among what was judged.
+
+    What a sender claims binds it like a MUST. A rule that is known to fail has failed.
+    """
+    levels = {level: [each for each in verdicts if each.rule.level is level] for level in Level}
+    if len(levels[Level.MUST]) < sum(rule.level is Level.MUST for rule in RULES):
+        return None
+    binding = {each.judgement for each in (*levels[Level.MUST], *levels[Level.OPTIONAL])}
+    if Judgement.FAILED in binding:
+        return "does not conform"
+    if Judgement.NOT_JUDGED in binding:
+        return "could not be judged"
+    should = {each.judgement for each in levels[Level.SHOULD]}
+    return "conforms: MUST+SHOULD" if should == {Judgement.PASSED} else "conforms: MUST"
 
 
 def check(history: History, rules: Iterable[Rule] = RULES) -> list[Violation]:
@@ -117,12 +138,13 @@ def scenarios_for(rules: Sequence[Rule], scenarios: Sequence[Scenario]) -> tuple
 
 
 def judge(
-    factory: Factory,
+    factory: Factory | AdapterPool,
     *,
     rules: Sequence[Rule],
     scenarios: Sequence[Scenario],
     world: World,
     capabilities: frozenset[str],
+    abilities: frozenset[str] = ABILITIES,
     on_progress: Callable[[Scenario], None] = lambda _: None,
 ) -> list[Verdict]:
     """Perform the scenarios with senders from the factory, and give a verdict for each of the rules.
@@ -133,11 +155,12 @@ def judge(
         scenarios: What is performed, unless it needs a capability that isn't claimed.
         world: Where.
         capabilities: What the sender claims.
+        abilities: What its language can do.
         on_progress: Called with each scenario once it was performed and judged.
     """
     verdicts = {rule.id: Verdict(rule=rule) for rule in rules}
     judged = [rule for rule in rules if rule.capability is None or rule.capability in capabilities]
-    performed = [each for each in scenarios if each.capability is None or each.capability in capabilities]
+    performed = [each for each in scenarios if {each.capability, each.ability} <= {None, *capabilities, *abilities}]
 
     def perform(scenario: Scenario) -> History | Exception:
         try:

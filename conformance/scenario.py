@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from conformance.adapter import PluggedSender, snapshot
 from conformance.errors import AdapterError, SuiteError
 from conformance.history import (
     AnyRecord,
@@ -30,6 +29,7 @@ from conformance.history import (
     StopReturned,
     StrayRequest,
 )
+from conformance.plugged import PluggedSender, made_by, snapshot
 from conformance.settings import Settings
 from fake_backend import FakeBackend, Limits
 from fake_backend.records import AnswerSent, RequestStarted
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
     from typing import Literal
 
+    from conformance.adapters import RemoteSender
     from conformance.history import Report
     from conformance.simulation import Link, Network
     from fake_backend import FaultRule
@@ -67,6 +68,7 @@ class Scenario:
         limits: The backend's limits, where they are not the usual.
         stands_at: The last number that the backend has accepted of each run before the scenario begins.
         capability: What a sender must claim to be attacked so.
+        ability: What its language must be able to do.
     """
 
     name: str
@@ -78,12 +80,13 @@ class Scenario:
     limits: Limits | None = None
     stands_at: int = 0
     capability: str | None = None
+    ability: str | None = None
 
 
 class StagedSender:
     """A sender on the stage: what is asked of it, and what it says, goes into the history."""
 
-    def __init__(self, stage: Stage, sender: PluggedSender, number: int, run_id: str) -> None:
+    def __init__(self, stage: Stage, sender: PluggedSender | RemoteSender, number: int, run_id: str) -> None:
         self._stage = stage
         self._sender = sender
         self._number = number
@@ -91,34 +94,52 @@ class StagedSender:
         self._enqueues = 0
         self._stops = 0
 
-    def enqueue(self, *events: dict[str, Any]) -> list[str]:
+    async def enqueue(self, *events: dict[str, Any]) -> list[str]:
         """Enqueue events without a pause between them; gives the outcomes."""
         burst = self._stage.next_burst()
-        return [self._enqueue(event, snapshot(event), None, burst) for event in events]
+        if isinstance(self._sender, PluggedSender):
+            return [self._enqueue(self._sender, event, snapshot(event), None, burst) for event in events]
+        calls = [self._called(snapshot(event), None, burst) for event in events]
+        outcomes = await self._sender.enqueue(events)
+        return [self._returned(call, outcome) for call, outcome in zip(calls, outcomes, strict=True)]
 
-    def enqueue_unserialisable(self, event: Any, what: str) -> str:
-        """Enqueue something that JSON can't carry."""
-        return self._enqueue(event, None, what, self._stage.next_burst())
+    async def enqueue_unserialisable(self, event: Any, what: str) -> str:
+        """Enqueue something that JSON can't carry: `event`, or, behind an adapter, whatever is such in its language."""
+        burst = self._stage.next_burst()
+        if isinstance(self._sender, PluggedSender):
+            return self._enqueue(self._sender, event, None, what, burst)
+        call = self._called(None, "something of the adapter's language", burst)
+        return self._returned(call, await self._sender.enqueue_unserialisable())
 
-    def _enqueue(self, event: Any, as_it_is: dict[str, Any] | None, what: str | None, burst: int) -> str:
+    def _enqueue(
+        self, sender: PluggedSender, event: Any, as_it_is: dict[str, Any] | None, what: str | None, burst: int
+    ) -> str:
+        call = self._called(as_it_is, what, burst)
+        outcome, blocked_for = sender.enqueue(event)
+        self._returned(call, outcome, blocked_for if self._stage.watches_real_time else 0.0)
+        if as_it_is is not None and outcome.startswith("raised"):
+            raise AdapterError(f"enqueue {outcome}, for an event that JSON can carry: {as_it_is!r:.200}")
+        return outcome
+
+    def _called(self, event: dict[str, Any] | None, what: str | None, burst: int) -> int:
+        """Write down that `enqueue` is called; gives the place of the record, which `_returned` completes."""
         self._enqueues += 1
-        called = self._stage.now()
-        outcome, blocked_for = self._sender.enqueue(event)
-        self._stage.write(
+        now = self._stage.now()
+        return self._stage.write(
             EnqueueCalled(
-                time=called,
+                time=now,
                 sender=self._number,
                 call=self._enqueues,
                 burst=burst,
-                returned=self._stage.now(),
-                outcome=outcome,
-                event=as_it_is,
+                returned=now,
+                outcome="",
+                event=event,
                 unserializable=what,
-                blocked_for=blocked_for if self._stage.watches_real_time else 0.0,
             )
         )
-        if as_it_is is not None and outcome.startswith("raised"):
-            raise AdapterError(f"enqueue {outcome}, for an event that JSON can carry: {as_it_is!r:.200}")
+
+    def _returned(self, place: int, outcome: str, blocked_for: float = 0.0) -> str:
+        self._stage.complete(place, returned=self._stage.now(), outcome=outcome, blocked_for=blocked_for)
         return outcome
 
     async def stop(self, *, complete: bool = True) -> None:
@@ -216,20 +237,17 @@ class Stage:
         if self._stands_at:
             self.backend.set_run(run_id, last_accepted_seq=self._stands_at, why="it stands there before the start")
         settings = msgspec.structs.replace(self.settings, url=self.backend.ingest_url(run_id), run_id=run_id)
-        sender = await PluggedSender.made_by(self._factory, settings)
         self._senders += 1
-        if self._senders == 1:
+        number = self._senders
+        if number == 1:
             self.settings = settings
-        self.write(
-            SenderOpened(
-                time=self.now(),
-                sender=self._senders,
-                run_id=run_id,
-                token=TOKEN,
-                capabilities=sender.capabilities,
-            )
+        # Written before, since a sender may make its first request while it is being made.
+        opened = self.write(
+            SenderOpened(time=self.now(), sender=number, run_id=run_id, token=TOKEN, capabilities=frozenset())
         )
-        return StagedSender(self, sender, self._senders, run_id)
+        sender = await made_by(self._factory, settings)
+        self.complete(opened, capabilities=sender.capabilities)
+        return StagedSender(self, sender, number, run_id)
 
     def next_burst(self) -> int:
         """A number for enqueues that are made without a pause between them."""
@@ -276,9 +294,14 @@ class Stage:
             records=tuple(self.records),
         )
 
-    def write(self, record: AnyRecord) -> None:
-        """Put a record into the history."""
+    def write(self, record: AnyRecord) -> int:
+        """Put a record into the history; gives its place there."""
         self.records.append(record)
+        return len(self.records) - 1
+
+    def complete(self, place: int, **fields: Any) -> None:
+        """Add to a record what is known only now."""
+        self.records[place] = msgspec.structs.replace(self.records[place], **fields)
 
     def _on_backend_record(self, record: Any) -> None:
         self.write(record)

@@ -6,6 +6,7 @@ import asyncio
 import random
 from typing import TYPE_CHECKING, Any, Protocol
 
+from conformance.adapters import AdapterPool
 from conformance.scenario import Stage
 from conformance.simulation import LinkConditions, simulate
 
@@ -25,8 +26,8 @@ class World(Protocol):
 
     at_a_time: int
 
-    def perform(self, scenario: Scenario, factory: Factory) -> History:
-        """Perform a scenario with a sender from the factory, and give the history."""
+    def perform(self, scenario: Scenario, factory: Any) -> History:
+        """Perform a scenario with senders of a factory that suits this world, and give the history."""
         ...
 
 
@@ -94,18 +95,26 @@ class TcpWorld:
     The scenarios mostly wait, so several are performed at the same time, each with an event loop of its own.
     """
 
-    at_a_time = 6
     scale = 0.25
     slack = 0.3
     """How late a busy machine of two cores may be."""
     round_trip = 0.02
 
-    def perform(self, scenario: Scenario, factory: Factory) -> History:
-        """Perform a scenario.
+    def __init__(self, *, at_a_time: int = 6) -> None:
+        self.at_a_time = at_a_time
+
+    def perform(self, scenario: Scenario, factory: Factory | AdapterPool) -> History:
+        """Perform a scenario, with senders of this process or behind an adapter.
 
         Raises:
-            AdapterError: The sender broke the contract of a factory.
+            AdapterError: The sender broke the contract of a factory, or its adapter the protocol.
         """
+        if isinstance(factory, AdapterPool):
+            with factory.lend() as lent:
+                return self._perform(scenario, lent)
+        return self._perform(scenario, factory)
+
+    def _perform(self, scenario: Scenario, factory: Factory) -> History:
         stage = Stage(scenario, factory, scale=self.scale)
         began = asyncio.run(_perform(scenario, stage))
         return stage.history(world="tcp", began=began, round_trip=self.round_trip, slack=self.slack)

@@ -72,7 +72,7 @@ Kinds of faults, and their keys:
   close_on_reuse
   bandwidth           rate, stream (upstream or downstream)
   limit_data          size, stream
-  slicer              size, delay
+  slicer              size, delay, body_only
   status              status, headers, body, phase, lines
   partial             lines (only so many are taken)
   duplicate           (the answer says that all were duplicates)

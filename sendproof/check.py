@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import logging
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from conformance.adapter import load_factory
 from conformance.catalogue import RULES, Level, rule_of
 from conformance.errors import ConformanceError, UnknownRuleError
-from conformance.judge import Judgement, claimed_capabilities, judge, scenarios_for, select_rules
+from conformance.judge import Judgement, judge, scenarios_for, select_rules
+from conformance.known_failures import note_known_failures, read_known_failures
 from conformance.scenarios import SCENARIOS
 from conformance.simulation import SimulationError
-from conformance.worlds import SimulatedWorld, TcpWorld
+from conformance.worlds import SimulatedWorld
+from sendproof.subject import AT_A_TIME, subject_of
 from sendproof.verdicts import explain, list_rules, print_verdicts, verdict_console
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from conformance.catalogue import Rule
     from conformance.judge import Verdict
-    from conformance.worlds import World
+    from sendproof.subject import Subject
 
 _LEVELS = {
     "must": frozenset({Level.MUST}),
@@ -34,6 +37,15 @@ _FAILED = 1
 _COULD_NOT_BE_JUDGED = 2
 
 _HELP = """Judge a sender: perform every scenario with it, and hold what the backend saw against the rules.
+
+It is named by one of three options.
+
+\b
+  --sender MODULE:FACTORY   a sender for asyncio, as it is, in virtual time
+  --command "..."           a program in any language that speaks the adapter
+                            protocol on its standard input and output
+  --attach PORT             the same, started by you, maybe under a debugger:
+                            it connects to this port of 127.0.0.1
 
 FACTORY is a function, maybe a coroutine function. It is called in a running event loop, with the settings of one
 sender as attributes (times in seconds, sizes in bytes):
@@ -53,22 +65,31 @@ It gives an object with
   async stop(*, complete=True)
                     returns a report (delivered, undelivered, completed) or None
 
+docs/adapters.md leads from nothing to a verdict in another language.
+
 \b
 Examples:
   sendproof check --sender reference.adapter:create_sender
   sendproof check --sender my_app.events:make_sender --level must
   sendproof check --sender my_app.events:make_sender --rule DRN-3 --real
+  sendproof check --command "node adapter.mjs"
   sendproof check --explain DRN-3
 
 The sender speaks the protocol of docs/protocol.md to the url. With --rule, only the scenarios that attack the rule are
 performed; without, every rule is held against every scenario.
 
-Exit status: 0 if every rule passed or was skipped, 1 if one failed, 2 if none failed but some could not be judged.
+A file of --known-failing has a line for each rule that the sender is known to fail: its id, and why. Such a rule must
+fail: it is an error when it passes, or isn't judged.
+
+Exit status: 0 if every rule passed, was skipped, or is known to fail; 1 if one failed, or the list of known failures is
+wrong; 2 if none failed but some could not be judged.
 """
 
 
 @click.command(help=_HELP)
 @click.option("--sender", metavar="MODULE:FACTORY", help="The sender to judge: a function that makes one.")
+@click.option("--command", metavar="COMMAND", help="The adapter of the sender to judge: a program, with arguments.")
+@click.option("--attach", "port", metavar="PORT", type=click.IntRange(0, 65_535), help="Wait for an adapter on a port.")
 @click.option("--rule", "rules", metavar="ID", multiple=True, help="Judge this rule only, such as DRN-3. Repeatable.")
 @click.option(
     "--level",
@@ -78,15 +99,32 @@ Exit status: 0 if every rule passed or was skipped, 1 if one failed, 2 if none f
     help="must: the MUST rules. should: these and the SHOULD rules. all: and what the sender's capabilities promise.",
 )
 @click.option("--real", is_flag=True, help="Use real sockets and real time (some 25 s), instead of virtual time.")
+@click.option(
+    "--known-failing",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The rules that it is known to fail, and why.",
+)
+@click.option(
+    "--at-a-time",
+    type=click.IntRange(1, 64),
+    default=AT_A_TIME,
+    show_default=True,
+    help="How many scenarios to perform at the same time, where time is real, and so many adapters.",
+)
 @click.option("--list", "wants_list", is_flag=True, help="List the rules, and end.")
 @click.option("--explain", "explained", metavar="ID", help="Explain a rule and how it is attacked, and end.")
 @click.option("-v", "--verbose", is_flag=True, help="Show what the sender logs.")
 def check(
+    *,
     sender: str | None,
+    command: str | None,
+    port: int | None,
     rules: tuple[str, ...],
     level: str,
+    known_failing: Path | None,
+    at_a_time: int,
     explained: str | None,
-    *,
     real: bool,
     wants_list: bool,
     verbose: bool,
@@ -96,38 +134,35 @@ def check(
     if wants_list:
         list_rules(console, RULES, SCENARIOS)
         return
-    if explained is not None:
-        try:
-            explain(console, rule_of(explained), SCENARIOS)
-        except UnknownRuleError as error:
-            raise click.BadParameter(f"{error}. `sendproof check --list` lists them all.") from error
-        return
-    if sender is None:
-        raise click.UsageError(
-            "Nothing to judge: say --sender MODULE:FACTORY, such as --sender reference.adapter:create_sender."
-        )
-    logging.basicConfig(level=logging.INFO if verbose else logging.CRITICAL + 1, format="%(message)s")
     try:
-        verdicts = _judge(sender, rules, level, TcpWorld() if real else SimulatedWorld())
+        if explained is not None:
+            explain(console, rule_of(explained), SCENARIOS)
+            return
+        selected = select_rules(rules, _LEVELS[level])
     except UnknownRuleError as error:
         raise click.BadParameter(f"{error}. `sendproof check --list` lists them all.") from error
+    logging.basicConfig(level=logging.INFO if verbose else logging.CRITICAL + 1, format="%(message)s")
+    try:
+        known = {} if known_failing is None else read_known_failures(known_failing)
+        with subject_of(sender, command, port, real=real, at_a_time=at_a_time) as subject:
+            verdicts = _judge(subject, selected)
     except (ConformanceError, SimulationError) as error:
         _give_up(f"The sender could not be judged: {error}")
-    judged = "on real sockets, in real time" if real else "on a simulated network, in virtual time"
-    print_verdicts(console, f"{sender}, {judged}", verdicts)
-    judgements = {verdict.judgement for verdict in verdicts}
-    if Judgement.FAILED in judgements:
+    wrong = note_known_failures(verdicts, known)
+    is_simulated = isinstance(subject.world, SimulatedWorld)
+    where = "on a simulated network, in virtual time" if is_simulated else "on real sockets, in real time"
+    print_verdicts(console, f"{subject.title}, {where}", verdicts)
+    for sentence in wrong:
+        click.echo(f"{known_failing}: {sentence}.", err=True)
+    judgements = {verdict.judgement for verdict in verdicts if verdict.known is None}
+    if wrong or Judgement.FAILED in judgements:
         sys.exit(_FAILED)
     if Judgement.NOT_JUDGED in judgements:
         sys.exit(_COULD_NOT_BE_JUDGED)
 
 
-def _judge(sender: str, ids: Sequence[str], level: str, world: World) -> list[Verdict]:
-    rules = select_rules(ids, _LEVELS[level])
+def _judge(subject: Subject, rules: Sequence[Rule]) -> list[Verdict]:
     scenarios = scenarios_for(rules, SCENARIOS)
-    factory = load_factory(sender)
-    simplest = next(scenario for scenario in SCENARIOS if scenario.name == "a-sender-that-never-sent")
-    capabilities = claimed_capabilities(world, factory, simplest)
     progress = Progress(
         TextColumn("{task.description:<52}"),
         BarColumn(),
@@ -140,11 +175,12 @@ def _judge(sender: str, ids: Sequence[str], level: str, world: World) -> list[Ve
     with progress:
         task = progress.add_task("performing", total=len(scenarios))
         return judge(
-            factory,
+            subject.factory,
             rules=rules,
             scenarios=scenarios,
-            world=world,
-            capabilities=capabilities,
+            world=subject.world,
+            capabilities=subject.capabilities,
+            abilities=subject.abilities,
             on_progress=lambda scenario: progress.update(task, advance=1, description=scenario.name),
         )
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
-from conformance.adapter import load_factory
 from conformance.errors import AdapterError
 from conformance.judge import select_rules
+from conformance.plugged import load_factory
 from conformance.prose import in_words
 from conformance.search import Recorded, ScheduleError, examine_schedule
 from sendproof.schedules import EXIT_STATUSES, exit_status, print_examined

@@ -13,9 +13,9 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from conformance.adapter import load_factory
 from conformance.errors import AdapterError, UnknownRuleError
 from conformance.judge import select_rules
+from conformance.plugged import load_factory
 from conformance.search import Recorded, Searched, search_in_parts, shrink
 from conformance.search.script import counted, size_in_words
 from sendproof.schedules import EXIT_STATUSES, exit_status, print_examined

@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from conformance.judge import Judgement
+from conformance.judge import Judgement, level_reached
 from conformance.prose import in_words
 
 if TYPE_CHECKING:
@@ -45,22 +45,25 @@ def print_verdicts(console: Console, title: str, verdicts: Sequence[Verdict]) ->
         table.add_column(heading, width=width, justify="right" if heading == "scenarios" else "left")
     table.add_column("claim", no_wrap=True, overflow="ellipsis", ratio=1)
     for verdict in verdicts:
-        judgement = verdict.judgement
         table.add_row(
             verdict.rule.id,
             verdict.rule.level,
             str(verdict.scenarios),
-            Text(judgement, style=_STYLES[judgement]),
+            _in_a_word(verdict),
             verdict.rule.claim,
         )
     console.print(table)
     for verdict in verdicts:
-        if verdict.failures:
+        if verdict.failures and verdict.known is None:
             _print_failures(console, verdict)
+    _print_known(console, verdicts)
     _print_errors(console, verdicts)
     _print_skipped(console, verdicts)
     console.print()
     console.print(_count(verdicts), soft_wrap=True)
+    level = level_reached(verdicts)
+    if level is not None:
+        console.print(Text(level, style=_style_of_a_level(level)))
 
 
 def list_rules(console: Console, rules: Sequence[Rule], scenarios: Sequence[Scenario]) -> None:
@@ -97,6 +100,16 @@ def print_violation(console: Console, violation: Violation, *, began: float, ind
     _indent(console, Text(violation.sentence, style="red"), by=indent)
     for record in sorted(violation.records, key=lambda each: each.time):
         _indent(console, Text(f"{record.time - began:9.3f} s  {in_words(record)}"), by=indent)
+
+
+def _in_a_word(verdict: Verdict) -> Text:
+    if verdict.known is not None:
+        return Text("known", style="yellow")
+    return Text(verdict.judgement, style=_STYLES[verdict.judgement])
+
+
+def _style_of_a_level(level: str) -> str:
+    return "bold green" if level.startswith("conforms") else "bold red"
 
 
 def _print_failures(console: Console, verdict: Verdict) -> None:
@@ -136,18 +149,30 @@ def _print_errors(console: Console, verdicts: Sequence[Verdict]) -> None:
 
 def _print_skipped(console: Console, verdicts: Sequence[Verdict]) -> None:
     skipped = [verdict.rule for verdict in verdicts if verdict.judgement is Judgement.SKIPPED]
-    if skipped:
+    unclaimed = ", ".join(f"{rule.id} ({rule.capability})" for rule in skipped if rule.capability)
+    if unclaimed:
         console.print()
-        what = ", ".join(f"{rule.id} ({rule.capability})" for rule in skipped)
-        console.print(f"Skipped, since the sender does not claim the capability: {what}")
+        console.print(f"Skipped, since the sender does not claim the capability: {unclaimed}")
+    impossible = ", ".join(rule.id for rule in skipped if not rule.capability)
+    if impossible:
+        console.print()
+        console.print(f"Skipped, since the language of the adapter lacks what it takes: {impossible}")
+
+
+def _print_known(console: Console, verdicts: Sequence[Verdict]) -> None:
+    known = [verdict for verdict in verdicts if verdict.known is not None]
+    if known:
+        console.print()
+        console.print(Text("Known to fail:", style="bold"))
+    for verdict in known:
+        _indent(console, f"{verdict.rule.id}  {verdict.known}", by=2)
 
 
 def _count(verdicts: Sequence[Verdict]) -> str:
     number = {each: sum(verdict.judgement is each for verdict in verdicts) for each in Judgement}
-    line = (
-        f"{len(verdicts)} rules: {number[Judgement.PASSED]} passed, {number[Judgement.FAILED]} failed, "
-        f"{number[Judgement.SKIPPED]} skipped"
-    )
+    known = sum(verdict.known is not None for verdict in verdicts)
+    failed = f"{number[Judgement.FAILED]} failed" + (f" ({known} known)" if known else "")
+    line = f"{len(verdicts)} rules: {number[Judgement.PASSED]} passed, {failed}, {number[Judgement.SKIPPED]} skipped"
     if number[Judgement.NOT_JUDGED]:
         line += f", {number[Judgement.NOT_JUDGED]} could not be judged"
     return line

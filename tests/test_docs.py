@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from conformance import RULES, rules_page
-from conformance.adapter import PluggedSender
+from conformance.plugged import PluggedSender, made_by
 from conformance.settings import Settings
 from fake_backend import FakeBackend
 from fake_backend.fault_file import parse_faults
@@ -78,7 +78,8 @@ def test_the_adapter_of_the_readme_plugs_in(monkeypatch: pytest.MonkeyPatch) -> 
 
     async def use() -> list[Any]:
         settings = Settings(url="http://localhost/v1/runs/r/ingest", token="t", run_id="r")
-        sender = await PluggedSender.made_by(module["create_sender"], settings)
+        sender = await made_by(module["create_sender"], settings)
+        assert isinstance(sender, PluggedSender)
         words = [sender.enqueue({"n": number})[0] for number in range(2)]
         return [*words, await sender.stop(complete=True)]
 

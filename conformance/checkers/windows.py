@@ -130,7 +130,7 @@ class _Held:
         self._count += 1
         self._bytes += size
         arrived = {key}
-        while self._to_come and self._to_come[0][0] <= call.time:
+        while self._to_come and self._to_come[0][0] <= call.returned:
             _, line = self._to_come.popleft()
             self._there[line] += 1
             arrived.add(line)

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 async def _forgets(stage: Stage) -> None:
     sender = await stage.open()
-    sender.enqueue(*numbered(6))
+    await sender.enqueue(*numbered(6))
     await sender.delivered()
     await stage.pause(0.2)
     stage.backend.set_run(sender.run_id, last_accepted_seq=2, why="the backend lost its newest state")
-    sender.enqueue(*numbered(6, first=7))
+    await sender.enqueue(*numbered(6, first=7))
     await sender.delivered()
     await stage.pause(0.2)
     await sender.stop()
@@ -28,10 +28,10 @@ async def _forgets(stage: Stage) -> None:
 
 async def _another_writer_refused(stage: Stage) -> None:
     sender = await stage.open()
-    sender.enqueue(*numbered(4))
+    await sender.enqueue(*numbered(4))
     await sender.delivered()
     await stage.pause(0.2)
-    sender.enqueue(*numbered(4, first=5))
+    await sender.enqueue(*numbered(4, first=5))
     await stage.pause(0.5)
     stage.backend.set_run(sender.run_id, last_accepted_seq=20, why="another writer wrote up to 20")
     await sender.delivered()
@@ -41,12 +41,12 @@ async def _another_writer_refused(stage: Stage) -> None:
 
 async def _taken_by_a_predecessor(stage: Stage) -> None:
     sender = await stage.open()
-    sender.enqueue(*numbered(6))
+    await sender.enqueue(*numbered(6))
     await stage.pause(0.5)
     stage.backend.set_run(sender.run_id, last_accepted_seq=2, why="a late request took numbers 1 and 2")
     await sender.delivered(4)
     await stage.pause(0.2)
-    sender.enqueue(*numbered(4, first=7))
+    await sender.enqueue(*numbered(4, first=7))
     await sender.delivered(8)
     await stage.pause(0.2)
     await sender.stop()
@@ -61,34 +61,34 @@ async def _redirected(stage: Stage) -> None:
 
 async def _poison_in_the_middle(stage: Stage) -> None:
     sender = await stage.open()
-    sender.enqueue(*numbered(5), {"n": 6, "text": "x" * 3_000}, *numbered(10, first=7))
+    await sender.enqueue(*numbered(5), {"n": 6, "text": "x" * 3_000}, *numbered(10, first=7))
     await sender.delivered(15)
     await sender.stop()
 
 
 async def _refused_for_what_is_in_it(stage: Stage) -> None:
     sender = await stage.open()
-    sender.enqueue(*numbered(5), {"n": 6, "text": "a poison"}, *numbered(10, first=7))
+    await sender.enqueue(*numbered(5), {"n": 6, "text": "a poison"}, *numbered(10, first=7))
     await sender.delivered(15)
     await sender.stop()
 
 
 async def _more_than_a_proxy_takes(stage: Stage) -> None:
     sender = await stage.open()
-    sender.enqueue(*numbered(30, text="x" * 100))
+    await sender.enqueue(*numbered(30, text="x" * 100))
     await sender.delivered()
     await sender.stop()
 
 
 async def _an_event_after_the_end(stage: Stage) -> None:
     sender = await stage.open()
-    sender.enqueue(*numbered(8))
+    await sender.enqueue(*numbered(8))
     await sender.delivered()
     await stage.pause(0.2)
-    sender.enqueue(*numbered(8, first=9))
+    await sender.enqueue(*numbered(8, first=9))
     await stage.pause(5.0)
     for number in range(17, 25):
-        sender.enqueue(*numbered(1, first=number))
+        await sender.enqueue(*numbered(1, first=number))
         await stage.pause(0.1)
     await sender.stop()
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 async def _delivered_then_stop(stage: Stage) -> None:
     sender = await stage.open()
-    sender.enqueue(*numbered(6))
+    await sender.enqueue(*numbered(6))
     await sender.delivered()
     await stage.pause(0.2)
     await sender.stop()
@@ -32,27 +32,27 @@ async def _delivered_then_stop(stage: Stage) -> None:
 
 async def _stop_while_down(stage: Stage) -> None:
     sender = await stage.open()
-    sender.enqueue(*numbered(6))
+    await sender.enqueue(*numbered(6))
     await sender.delivered()
     await stage.go_down()
-    sender.enqueue(*numbered(6, first=7))
+    await sender.enqueue(*numbered(6, first=7))
     await sender.stop()
     await stage.come_up()
 
 
 async def _enqueue_while_stopping(stage: Stage) -> None:
     sender = await stage.open()
-    sender.enqueue(*numbered(6))
+    await sender.enqueue(*numbered(6))
     stopping = asyncio.ensure_future(sender.stop())
     await stage.pause(0.3)
-    sender.enqueue(*numbered(2, first=7))
+    await sender.enqueue(*numbered(2, first=7))
     await stopping
-    sender.enqueue(*numbered(2, first=9))
+    await sender.enqueue(*numbered(2, first=9))
 
 
 async def _stop_twice_at_the_same_time(stage: Stage) -> None:
     sender = await stage.open()
-    sender.enqueue(*numbered(6))
+    await sender.enqueue(*numbered(6))
     await asyncio.gather(sender.stop(), sender.stop(), _later(stage, sender.stop))
     await sender.stop()
 
@@ -70,7 +70,7 @@ async def _never_sent(stage: Stage) -> None:
 
 async def _another_writer_moved_on(stage: Stage) -> None:
     sender = await stage.open()
-    sender.enqueue(*numbered(5))
+    await sender.enqueue(*numbered(5))
     await sender.delivered()
     await stage.pause(0.2)
     stage.backend.set_run(sender.run_id, last_accepted_seq=8, why="another writer wrote 6 to 8")
@@ -79,7 +79,7 @@ async def _another_writer_moved_on(stage: Stage) -> None:
 
 async def _the_backend_forgot(stage: Stage) -> None:
     sender = await stage.open()
-    sender.enqueue(*numbered(5))
+    await sender.enqueue(*numbered(5))
     await sender.delivered()
     await stage.pause(0.2)
     stage.backend.set_run(sender.run_id, last_accepted_seq=3, why="the backend lost its newest state")
@@ -89,18 +89,18 @@ async def _the_backend_forgot(stage: Stage) -> None:
 async def _complete_from_the_start(stage: Stage) -> None:
     sender = await stage.open()
     stage.backend.set_run(sender.run_id, last_accepted_seq=7, complete=True, why="the run was completed before")
-    sender.enqueue(*numbered(5))
+    await sender.enqueue(*numbered(5))
     await stage.pause(3.0)
     await sender.stop()
 
 
 async def _completed_by_someone_else(stage: Stage) -> None:
     sender = await stage.open()
-    sender.enqueue(*numbered(5))
+    await sender.enqueue(*numbered(5))
     await sender.delivered()
     await stage.pause(0.2)
     stage.backend.set_run(sender.run_id, complete=True, why="someone else completed the run")
-    sender.enqueue(*numbered(5, first=6))
+    await sender.enqueue(*numbered(5, first=6))
     await stage.pause(3.0)
     await sender.stop()
 
@@ -113,7 +113,7 @@ async def _redirected_completion(stage: Stage) -> None:
 
 async def _handoff(stage: Stage) -> None:
     sender = await stage.open()
-    sender.enqueue(*numbered(9))
+    await sender.enqueue(*numbered(9))
     await sender.stop(complete=False)
 
 

@@ -25,7 +25,7 @@ _LETTERS = {"two-bytes": "é", "four-bytes": "🦔"}
 
 async def _a_burst(stage: Stage) -> None:
     sender = await stage.open()
-    sender.enqueue(*numbered(40))
+    await sender.enqueue(*numbered(40))
     await sender.delivered()
     await stage.pause(0.1)
     await sender.stop()
@@ -34,7 +34,7 @@ async def _a_burst(stage: Stage) -> None:
 async def _events_of_all_sizes(stage: Stage) -> None:
     sender = await stage.open()
     sizes = [10, 900, 40, 1_300, 1_400, 700, 600, 500, 1, 1_350, 20, 30, 980, 1_010, 400, 400, 400, 1_399]
-    sender.enqueue(*({"n": n, "text": "x" * size} for n, size in enumerate(sizes, start=1)))
+    await sender.enqueue(*({"n": n, "text": "x" * size} for n, size in enumerate(sizes, start=1)))
     await sender.delivered()
     await stage.pause(0.1)
     await sender.stop()
@@ -60,7 +60,7 @@ class _Ruler:
 async def _measured(stage: Stage, sender: StagedSender, letter: str) -> _Ruler:
     """Find out how a sender writes a letter: it sends ten of them, and then twenty."""
     for count in (1, 2):
-        sender.enqueue({"text": letter * 10 * count})
+        await sender.enqueue({"text": letter * 10 * count})
         await sender.delivered(count)
         await stage.pause(0.1)
     match [line.size - len(str(line.seq)) for line in _lines(stage)]:
@@ -84,9 +84,9 @@ async def _to_the_byte(stage: Stage, letter: str = "x") -> None:
     ruler = await _measured(stage, sender, letter)
     first = _next_number(stage)
     for place, size in enumerate((_LIMIT - 1, _LIMIT, _LIMIT + 1, _LIMIT + 2, _LIMIT + 500)):
-        sender.enqueue(ruler.event(size, first + min(place, 2)))  # no number is taken from the third on
+        await sender.enqueue(ruler.event(size, first + min(place, 2)))  # no number is taken from the third on
     # As many letters as there may be bytes.
-    sender.enqueue({"text": letter * (_LIMIT - ruler.around)})
+    await sender.enqueue({"text": letter * (_LIMIT - ruler.around)})
     await sender.delivered(4)
     await stage.pause(0.1)
     await sender.stop()
@@ -100,11 +100,11 @@ async def _windows_to_the_byte(stage: Stage, letter: str = "x") -> None:
         half = (_WINDOW - 1) // 2
         number = _next_number(stage)
         sizes = (half, _WINDOW - 1 - half + over)
-        sender.enqueue(*(ruler.event(size, number + place) for place, size in enumerate(sizes)))
+        await sender.enqueue(*(ruler.event(size, number + place) for place, size in enumerate(sizes)))
         await sender.delivered(2 * count + 4)
         await stage.pause(0.1)
     # And as many letters as there may be bytes.
-    sender.enqueue(*({"text": letter * (_WINDOW // 2 // ruler.per_letter - 50), "n": n} for n in range(1, 9)))
+    await sender.enqueue(*({"text": letter * (_WINDOW // 2 // ruler.per_letter - 50), "n": n} for n in range(1, 9)))
     await sender.delivered(22)
     await stage.pause(0.1)
     await sender.stop()
@@ -116,7 +116,7 @@ async def _outgrown(stage: Stage) -> None:
     window = len({line.request for line in _lines(stage)}) + 1
     stage.backend.add_fault(on_data(stage.in_this_world(_SLOW).fault, window))
     stage.backend.add_fault(on_data(Status(status=409), window))
-    sender.enqueue({"text": "before"}, ruler.event(_LIMIT, _next_number(stage) + 1), {"text": "after"})
+    await sender.enqueue({"text": "before"}, ruler.event(_LIMIT, _next_number(stage) + 1), {"text": "after"})
     await stage.pause(0.4)
     stage.backend.set_run(sender.run_id, last_accepted_seq=_SIX_DIGITS, why=f"another writer wrote up to {_SIX_DIGITS}")
     await sender.delivered(4)
@@ -127,40 +127,40 @@ async def _outgrown(stage: Stage) -> None:
 async def _more_than_the_buffer_holds(stage: Stage, letter: str = "x") -> None:
     await stage.go_down()
     sender = await stage.open()
-    sender.enqueue(*numbered(30, text=letter * 100))
+    await sender.enqueue(*numbered(30, text=letter * 100))
     await stage.pause(1.0)
-    sender.enqueue(*numbered(10, first=31, text=letter * 100))
+    await sender.enqueue(*numbered(10, first=31, text=letter * 100))
     await stage.come_up()
     await stage.pause(15.0)
-    sender.enqueue(*numbered(15, first=41, text=letter * 100))
+    await sender.enqueue(*numbered(15, first=41, text=letter * 100))
     await stage.pause(1.0)
     await sender.stop()
 
 
 async def _full_behind_a_window(stage: Stage) -> None:
     sender = await stage.open()
-    sender.enqueue(*numbered(15, text="x" * 100))
+    await sender.enqueue(*numbered(15, text="x" * 100))
     await stage.pause(0.3)
-    sender.enqueue(*numbered(15, first=16, text="x" * 100))
+    await sender.enqueue(*numbered(15, first=16, text="x" * 100))
     await stage.pause(0.3)
-    sender.enqueue(*numbered(5, first=31, text="x" * 100))
+    await sender.enqueue(*numbered(5, first=31, text="x" * 100))
     await stage.pause(8.0)
-    sender.enqueue(*numbered(10, first=36, text="x" * 100))
+    await sender.enqueue(*numbered(10, first=36, text="x" * 100))
     await stage.pause(1.0)
     await sender.stop()
 
 
 async def _the_unserialisable(stage: Stage) -> None:
     sender = await stage.open()
-    sender.enqueue(*numbered(3))
+    await sender.enqueue(*numbered(3))
     itself: dict[str, Any] = {}
     itself["itself"] = itself
-    sender.enqueue_unserialisable({"n": object()}, "an object of a class of its own")
-    sender.enqueue(*numbered(3, first=4))
-    sender.enqueue_unserialisable({"n": math.nan}, "not a number")
-    sender.enqueue_unserialisable({"list": [1.0, -math.inf]}, "an infinity")
-    sender.enqueue_unserialisable(itself, "a dict that holds itself")
-    sender.enqueue(*numbered(3, first=7))
+    await sender.enqueue_unserialisable({"n": object()}, "an object of a class of its own")
+    await sender.enqueue(*numbered(3, first=4))
+    await sender.enqueue_unserialisable({"n": math.nan}, "not a number")
+    await sender.enqueue_unserialisable({"list": [1.0, -math.inf]}, "an infinity")
+    await sender.enqueue_unserialisable(itself, "a dict that holds itself")
+    await sender.enqueue(*numbered(3, first=7))
     await sender.delivered(9)
     await sender.stop()
 
@@ -271,5 +271,6 @@ SCENARIOS = (
         rules=("WIN-4", "DLV-1"),
         story="Among good events: an object, NaN, an infinity, a dict that holds itself.",
         script=_the_unserialisable,
+        ability="unserializable",
     ),
 )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 async def _a_busy_caller(stage: Stage) -> None:
     sender = await stage.open()
     for number in range(1, 41):
-        sender.enqueue(*numbered(5, first=5 * number))
+        await sender.enqueue(*numbered(5, first=5 * number))
         await stage.pause(0.05)
     await sender.delivered()
     await sender.stop()
@@ -24,17 +24,17 @@ async def _a_busy_caller(stage: Stage) -> None:
 async def _a_trickle(stage: Stage) -> None:
     sender = await stage.open()
     for number in range(1, 13):
-        sender.enqueue(*numbered(1, first=number))
+        await sender.enqueue(*numbered(1, first=number))
         await stage.pause(1.3)
     await sender.stop()
 
 
 async def _long_idle(stage: Stage) -> None:
     sender = await stage.open()
-    sender.enqueue(*numbered(3))
+    await sender.enqueue(*numbered(3))
     await sender.delivered()
     await stage.pause(12.0)
-    sender.enqueue(*numbered(1, first=4))
+    await sender.enqueue(*numbered(1, first=4))
     await stage.pause(8.0)
     await sender.stop()
 
@@ -42,7 +42,7 @@ async def _long_idle(stage: Stage) -> None:
 async def _a_steady_trickle(stage: Stage) -> None:
     sender = await stage.open()
     for number in range(1, 61):
-        sender.enqueue(*numbered(1, first=number))
+        await sender.enqueue(*numbered(1, first=number))
         await stage.pause(0.11)
     await stage.pause(2.0)
     await sender.stop()
@@ -50,11 +50,11 @@ async def _a_steady_trickle(stage: Stage) -> None:
 
 async def _idle_for_an_hour(stage: Stage) -> None:
     sender = await stage.open()
-    sender.enqueue(*numbered(3))
+    await sender.enqueue(*numbered(3))
     await sender.delivered()
     # An hour where time costs nothing; a minute, in the time of the script, where it does.
     await stage.pause(3_600.0 if stage.network is not None else 60.0)
-    sender.enqueue(*numbered(1, first=4))
+    await sender.enqueue(*numbered(1, first=4))
     await sender.delivered()
     await stage.pause(0.2)
     await sender.stop()
@@ -62,11 +62,11 @@ async def _idle_for_an_hour(stage: Stage) -> None:
 
 async def _nearly_full_windows(stage: Stage) -> None:
     sender = await stage.open()
-    sender.enqueue(*numbered(1))
+    await sender.enqueue(*numbered(1))
     await sender.delivered()
     for first in (2, 11, 20):
         await stage.pause(1.3)
-        sender.enqueue(*numbered(9, first=first))
+        await sender.enqueue(*numbered(9, first=first))
         await sender.delivered()
     await sender.stop()
 

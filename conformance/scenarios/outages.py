@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 async def _a_trickle_into_an_open_window(stage: Stage) -> None:
     sender = await stage.open()
     for number in range(1, 25):
-        sender.enqueue(*numbered(1, first=number))
+        await sender.enqueue(*numbered(1, first=number))
         await stage.pause(0.25)
     await sender.delivered()
     await stage.pause(0.2)
@@ -28,9 +28,9 @@ async def _a_trickle_into_an_open_window(stage: Stage) -> None:
 async def _down_at_the_start(stage: Stage) -> None:
     await stage.go_down()
     sender = await stage.open()
-    sender.enqueue(*numbered(8))
+    await sender.enqueue(*numbered(8))
     await stage.pause(6.0)
-    sender.enqueue(*numbered(8, first=9))
+    await sender.enqueue(*numbered(8, first=9))
     await stage.come_up()
     await sender.delivered()
     await sender.stop()
@@ -38,12 +38,12 @@ async def _down_at_the_start(stage: Stage) -> None:
 
 async def _down_for_a_while(stage: Stage) -> None:
     sender = await stage.open()
-    sender.enqueue(*numbered(8))
+    await sender.enqueue(*numbered(8))
     await sender.delivered()
     await stage.pause(0.2)
     await stage.go_down()
     for number in range(9, 29):
-        sender.enqueue(*numbered(1, first=number))
+        await sender.enqueue(*numbered(1, first=number))
         await stage.pause(0.4)
     await stage.come_up()
     await sender.delivered()
@@ -52,20 +52,20 @@ async def _down_for_a_while(stage: Stage) -> None:
 
 async def _connection_closed_while_idle(stage: Stage) -> None:
     sender = await stage.open()
-    sender.enqueue(*numbered(4))
+    await sender.enqueue(*numbered(4))
     await sender.delivered()
     await stage.pause(0.2)
     await stage.go_down()
     await stage.come_up()
-    sender.enqueue(*numbered(4, first=5))
+    await sender.enqueue(*numbered(4, first=5))
     await sender.delivered()
     await sender.stop()
 
 
 async def _failing_at_once(stage: Stage) -> None:
     one, other = await stage.open("run-1"), await stage.open("run-2")
-    one.enqueue(*numbered(8))
-    other.enqueue(*numbered(8, first=101))
+    await one.enqueue(*numbered(8))
+    await other.enqueue(*numbered(8, first=101))
     await stage.pause(20.0)
     await one.stop()
     await other.stop()
@@ -74,11 +74,11 @@ async def _failing_at_once(stage: Stage) -> None:
 async def _fails_recovers_fails(stage: Stage) -> None:
     sender = await stage.open()
     failing = on_all(Status(status=503))
-    sender.enqueue(*numbered(4))
+    await sender.enqueue(*numbered(4))
     await sender.delivered()
     for first in (5, 9):
         stage.backend.add_fault(failing)
-        sender.enqueue(*numbered(4, first=first))
+        await sender.enqueue(*numbered(4, first=first))
         await stage.pause(12.0)
         stage.backend.remove_fault(failing)
         await sender.delivered()
@@ -88,19 +88,19 @@ async def _fails_recovers_fails(stage: Stage) -> None:
 
 async def _final_from_the_start(stage: Stage) -> None:
     sender = await stage.open()
-    sender.enqueue(*numbered(8))
+    await sender.enqueue(*numbered(8))
     await stage.pause(10.0)
-    sender.enqueue(*numbered(8, first=9))
+    await sender.enqueue(*numbered(8, first=9))
     await stage.pause(2.0)
     await sender.stop()
 
 
 async def _final_in_the_middle(stage: Stage) -> None:
     sender = await stage.open()
-    sender.enqueue(*numbered(8))
+    await sender.enqueue(*numbered(8))
     await sender.delivered()
     await stage.pause(0.2)
-    sender.enqueue(*numbered(8, first=9))
+    await sender.enqueue(*numbered(8, first=9))
     await stage.pause(5.0)
     await sender.stop()
 

@@ -19,9 +19,9 @@ async def _with_poison_at(places: tuple[int, ...], stage: Stage) -> None:
     """Eight events, of which those at some places are over the backend's limit; three more follow."""
     sender = await stage.open()
     texts = ((n, _TOO_LARGE if n in places else "") for n in range(1, _EVENTS + 1))
-    sender.enqueue(*(event for n, text in texts for event in numbered(1, first=n, text=text)))
+    await sender.enqueue(*(event for n, text in texts for event in numbered(1, first=n, text=text)))
     await sender.delivered(_EVENTS - len(places))
-    sender.enqueue(*numbered(3, first=_EVENTS + 1))
+    await sender.enqueue(*numbered(3, first=_EVENTS + 1))
     await sender.delivered(_EVENTS - len(places) + 3)
     await sender.stop()
 
@@ -30,11 +30,11 @@ async def _a_poison_before_each_event(stage: Stage) -> None:
     """Ten events, each behind one over the backend's limit; then more of them than fit."""
     sender = await stage.open()
     for number in range(1, _EVENTS + 3):
-        sender.enqueue(*numbered(1, first=100 + number, text=_TOO_LARGE), *numbered(1, first=number))
+        await sender.enqueue(*numbered(1, first=100 + number, text=_TOO_LARGE), *numbered(1, first=number))
         await sender.delivered(number)
         await stage.pause(0.2)
     await stage.go_down()
-    sender.enqueue(*numbered(8, first=_EVENTS + 3, text="x" * 1_000))
+    await sender.enqueue(*numbered(8, first=_EVENTS + 3, text="x" * 1_000))
     await stage.come_up()
     await sender.delivered(_EVENTS + 2 + 6)
     await sender.stop()

@@ -30,10 +30,10 @@ def on_all(fault: Fault) -> FaultRule:
 async def two_bursts(stage: Stage) -> None:
     """Eight events, all delivered; eight more; and stop."""
     sender = await stage.open()
-    sender.enqueue(*numbered(8))
+    await sender.enqueue(*numbered(8))
     await sender.delivered()
     await stage.pause(0.1)
-    sender.enqueue(*numbered(8, first=9))
+    await sender.enqueue(*numbered(8, first=9))
     await sender.delivered()
     await stage.pause(0.1)
     await sender.stop()
@@ -42,13 +42,13 @@ async def two_bursts(stage: Stage) -> None:
 async def a_burst_and_stop(stage: Stage) -> None:
     """Twelve events, and stop at once."""
     sender = await stage.open()
-    sender.enqueue(*numbered(12))
+    await sender.enqueue(*numbered(12))
     await sender.stop()
 
 
 async def a_burst_then_stop_in_the_middle(stage: Stage) -> None:
     """Twelve events; some time for them to get into trouble; then stop."""
     sender = await stage.open()
-    sender.enqueue(*numbered(12))
+    await sender.enqueue(*numbered(12))
     await stage.pause(0.5)
     await sender.stop()

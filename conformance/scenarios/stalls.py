@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 async def _a_burst_of_large_events(stage: Stage) -> None:
     """A window that is larger than what the network buffers, so that an upload that isn't read backs up."""
     sender = await stage.open()
-    sender.enqueue(*numbered(60, text="x" * 9_000))
+    await sender.enqueue(*numbered(60, text="x" * 9_000))
     await sender.delivered()
     await stage.pause(0.2)
     await sender.stop()
@@ -31,7 +31,7 @@ async def _connecting_into_nothing(stage: Stage) -> None:
         stage.write(NetworkTrouble(time=stage.now(), what="attempts to connect are lost", seconds=_LOST_FOR))
         stage.link.stall()
     sender = await stage.open()
-    sender.enqueue(*numbered(6))
+    await sender.enqueue(*numbered(6))
     await stage.pause(_LOST_FOR)
     if stage.network is not None:
         for connection in tuple(stage.link.connections):

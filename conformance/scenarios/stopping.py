@@ -20,7 +20,7 @@ _LONG_AFTER = 40.0
 
 async def _delivered_then_stop(stage: Stage) -> None:
     sender = await stage.open()
-    sender.enqueue(*numbered(5))
+    await sender.enqueue(*numbered(5))
     await sender.delivered()
     await stage.pause(0.2)
     await sender.stop()
@@ -28,17 +28,17 @@ async def _delivered_then_stop(stage: Stage) -> None:
 
 async def _a_second_burst_and_stop(stage: Stage) -> None:
     sender = await stage.open()
-    sender.enqueue(*numbered(5))
+    await sender.enqueue(*numbered(5))
     await sender.delivered()
     await stage.pause(0.2)
-    sender.enqueue(*numbered(5, first=6))
+    await sender.enqueue(*numbered(5, first=6))
     await sender.stop()
 
 
 async def _moves_under_the_completion(last: int, stage: Stage) -> None:
     """The run moves while its completion is under way, after everything that a sender could have asked before."""
     sender = await stage.open()
-    sender.enqueue(*numbered(5))
+    await sender.enqueue(*numbered(5))
     await sender.delivered()
     await stage.pause(0.2)
     rule = on_completion(Latency(seconds=stage.seconds(0.8), phase="before-accept"), 1)
@@ -58,7 +58,7 @@ def _requests(stage: Stage) -> int:
 
 async def _stopped_with_two_wishes(first: bool, stage: Stage) -> None:  # noqa: FBT001 - what the first call asks for
     sender = await stage.open()
-    sender.enqueue(*numbered(6))
+    await sender.enqueue(*numbered(6))
     stopping = asyncio.ensure_future(sender.stop(complete=first))
     await stage.pause(0.3)
     await sender.stop(complete=not first)
@@ -69,7 +69,7 @@ async def _stopped_with_two_wishes(first: bool, stage: Stage) -> None:  # noqa: 
 async def _a_caller_leaves(stage: Stage) -> None:
     """The first of two callers of stop is cancelled in the middle of the drain."""
     sender = await stage.open()
-    sender.enqueue(*numbered(6))
+    await sender.enqueue(*numbered(6))
     stopping = asyncio.ensure_future(sender.stop())
     await stage.pause(0.3)
     stopping.cancel()

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 async def _two_bursts_and_events_in_the_meantime(stage: Stage) -> None:
     sender = await stage.open()
-    sender.enqueue(*numbered(8))
+    await sender.enqueue(*numbered(8))
     await stage.pause(0.3)
     for number in range(9, 41):
-        sender.enqueue(*numbered(1, first=number))
+        await sender.enqueue(*numbered(1, first=number))
         await stage.pause(0.05)
     await sender.delivered()
     await stage.pause(0.1)
@@ -28,14 +28,14 @@ async def _two_bursts_and_events_in_the_meantime(stage: Stage) -> None:
 
 async def _enqueue_and_stop(stage: Stage) -> None:
     sender = await stage.open()
-    sender.enqueue(*numbered(6))
+    await sender.enqueue(*numbered(6))
     await sender.stop()
 
 
 async def _three_bursts_with_rests(stage: Stage) -> None:
     sender = await stage.open()
     for first in (1, 4, 7):
-        sender.enqueue(*numbered(3, first=first))
+        await sender.enqueue(*numbered(3, first=first))
         await sender.delivered()
         await stage.pause(0.5)
     await sender.stop()
@@ -47,7 +47,7 @@ async def _failing_for_a_while(fault: Fault, stage: Stage) -> None:
     stage.backend.add_fault(rule)
     sender = await stage.open()
     for number in range(1, 201):
-        sender.enqueue(*numbered(1, first=number))
+        await sender.enqueue(*numbered(1, first=number))
         await stage.pause(0.1)
     stage.backend.remove_fault(rule)
     await sender.delivered()
@@ -58,7 +58,7 @@ async def _failing_for_a_while(fault: Fault, stage: Stage) -> None:
 async def _down_for_thousands_of_delays(stage: Stage) -> None:
     await stage.go_down()
     sender = await stage.open()
-    sender.enqueue(*numbered(8))
+    await sender.enqueue(*numbered(8))
     await stage.pause(150.0)
     await stage.come_up()
     await sender.delivered()
@@ -67,7 +67,7 @@ async def _down_for_thousands_of_delays(stage: Stage) -> None:
 
 async def _delivered_then_stop(stage: Stage) -> None:
     sender = await stage.open()
-    sender.enqueue(*numbered(6))
+    await sender.enqueue(*numbered(6))
     await sender.delivered()
     await stage.pause(0.2)
     await sender.stop()

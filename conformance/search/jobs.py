@@ -8,8 +8,8 @@ from collections import deque
 from concurrent.futures import Future, ProcessPoolExecutor
 from typing import TYPE_CHECKING
 
-from conformance.adapter import load_factory
 from conformance.judge import select_rules
+from conformance.plugged import load_factory
 from conformance.search.find import Searched, search
 
 if TYPE_CHECKING:

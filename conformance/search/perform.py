@@ -104,13 +104,13 @@ class _Writer:
         match step:
             case Burst():
                 beginning = POISON if step.text == "poison" else ""
-                self._enqueue(self._events(step.events, beginning + _LETTERS[step.text] * step.size))
+                await self._enqueue(self._events(step.events, beginning + _LETTERS[step.text] * step.size))
             case Trickle():
                 for event in self._events(step.events, ""):
-                    self._enqueue([event])
+                    await self._enqueue([event])
                     await self._stage.pause(step.every)
             case Unserialisable():
-                self._sender.enqueue_unserialisable(
+                await self._sender.enqueue_unserialisable(
                     {"run": self._run, "held": object()}, "an object of no type of JSON"
                 )
             case Pause():
@@ -143,8 +143,9 @@ class _Writer:
     def _stop(self, *, complete: bool) -> None:
         self._stops.append(asyncio.ensure_future(self._sender.stop(complete=complete)))
 
-    def _enqueue(self, events: Any) -> None:
-        self._accepted += self._sender.enqueue(*events).count("accepted")
+    async def _enqueue(self, events: Any) -> None:
+        outcomes = await self._sender.enqueue(*events)
+        self._accepted += outcomes.count("accepted")
 
     def _events(self, count: int, text: str) -> Iterator[dict[str, Any]]:
         for _ in range(count):

@@ -145,7 +145,7 @@ async def _sleeps_in_a_thread(stage: Stage) -> None:
 
 async def _one_event(stage: Stage) -> None:
     sender = await stage.open()
-    sender.enqueue(event(1))
+    await sender.enqueue(event(1))
 
 
 class RaisesInEnqueue(PlainSender):
@@ -200,7 +200,7 @@ def test_a_capability_is_held_against_those_that_claim_it() -> None:
 def test_a_performance_is_the_same_each_time(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """In virtual time, the same sender in the same scenario makes the same history, to the byte."""
     # The real time that `enqueue` took is the one thing in a history that a busy machine can change.
-    monkeypatch.setattr("conformance.adapter._CONSPICUOUS", math.inf)
+    monkeypatch.setattr("conformance.plugged._CONSPICUOUS", math.inf)
     [attack] = [each for each in SCENARIOS if each.name == name]
     world = SimulatedWorld()
     assert world.perform(attack, PlainSender).to_json() == world.perform(attack, PlainSender).to_json()

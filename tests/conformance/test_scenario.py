@@ -42,7 +42,7 @@ class AsksForEver:
 async def one_event(stage: Stage) -> None:
     """One event, and stop."""
     sender = await stage.open()
-    sender.enqueue(*numbered(1))
+    await sender.enqueue(*numbered(1))
     await stage.pause(60)
     await sender.stop()
 

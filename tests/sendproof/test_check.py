@@ -78,8 +78,14 @@ def row(result: Result, rule: str) -> list[str]:
     return words
 
 
-def last_line(result: Result) -> str:
-    """The count."""
+def count(result: Result) -> str:
+    """The line that counts the verdicts."""
+    [line] = [line for line in result.stdout.splitlines() if " rules: " in line]
+    return line
+
+
+def level(result: Result) -> str:
+    """The level that was reached, which is the last thing that is said."""
     return result.stdout.splitlines()[-1]
 
 
@@ -87,32 +93,32 @@ def test_the_reference_sender_passes() -> None:
     """All rules, each with a row, and exit status 0."""
     result = run("--sender", REFERENCE)
     assert result.exit_code == 0
-    assert last_line(result) == "47 rules: 47 passed, 0 failed, 0 skipped"
+    assert count(result) == "47 rules: 47 passed, 0 failed, 0 skipped"
     assert result.stdout.startswith("reference.adapter:create_sender, on a simulated network, in virtual time")
     assert [row(result, rule.id)[3] for rule in RULES] == ["passed"] * 47
 
 
 @pytest.mark.parametrize(
-    ("level", "count"),
+    ("asked", "counted", "reached"),
     [
-        ("must", "42 rules: 42 passed, 0 failed, 0 skipped"),
-        ("should", "45 rules: 45 passed, 0 failed, 0 skipped"),
-        ("all", "47 rules: 45 passed, 0 failed, 2 skipped"),
+        ("must", "42 rules: 42 passed, 0 failed, 0 skipped", "conforms: MUST"),
+        ("should", "45 rules: 45 passed, 0 failed, 0 skipped", "conforms: MUST+SHOULD"),
+        ("all", "47 rules: 45 passed, 0 failed, 2 skipped", "conforms: MUST+SHOULD"),
     ],
 )
-def test_a_level_is_judged_with_those_that_bind_more(level: str, count: str) -> None:
+def test_a_level_is_judged_with_those_that_bind_more(asked: str, counted: str, reached: str) -> None:
     """MUST; MUST and SHOULD; or all, where what isn't claimed is skipped, and said so."""
-    result = run("--sender", f"{HERE}:ClaimsNothing", "--level", level)
-    assert (result.exit_code, last_line(result)) == (0, count)
+    result = run("--sender", f"{HERE}:ClaimsNothing", "--level", asked)
+    assert (result.exit_code, count(result), level(result)) == (0, counted, reached)
     is_said = "Skipped, since the sender does not claim the capability: DRN-4 (drain-report), DRN-12 (handoff)"
-    assert (is_said in result.stdout) is (level == "all")
+    assert (is_said in result.stdout) is (asked == "all")
 
 
 def test_rules_can_be_picked() -> None:
     """Those that are named are judged, and no other."""
     result = run("--sender", PLAIN, "--rule", "drn-8", "--rule", "SEQ-1")
     assert result.exit_code == 0
-    assert last_line(result) == "2 rules: 2 passed, 0 failed, 0 skipped"
+    assert count(result) == "2 rules: 2 passed, 0 failed, 0 skipped"
     attacks = sum("SEQ-1" in scenario.rules for scenario in SCENARIOS)
     assert row(result, "SEQ-1")[:4] == ["SEQ-1", "MUST", str(attacks), "passed"]
 
@@ -131,7 +137,7 @@ def test_a_broken_sender_fails_its_rule(sender: str, rule: str, says: str) -> No
     result = run("--sender", f"{MUTANTS}.{sender}", "--rule", rule)
     assert result.exit_code == 1
     assert row(result, rule)[3] == "failed"
-    assert last_line(result) == "1 rules: 0 passed, 1 failed, 0 skipped"
+    assert count(result) == "1 rules: 0 passed, 1 failed, 0 skipped"
     printed = " ".join(result.stdout.split())
     assert f"{rule} failed" in printed
     assert says in printed
@@ -176,14 +182,14 @@ def test_what_could_not_be_judged_is_told_beside_the_verdicts() -> None:
     assert row(result, "DRN-8")[3] == "passed"
     assert "Could not be judged in a-backend-that-does-nothing-wrong, " in result.stdout
     assert "AdapterError: stop raised ValueError: no" in result.stdout
-    assert last_line(result) == "3 rules: 1 passed, 0 failed, 0 skipped, 2 could not be judged"
+    assert count(result) == "3 rules: 1 passed, 0 failed, 0 skipped, 2 could not be judged"
 
 
 def test_a_failure_counts_for_more_than_what_could_not_be_judged() -> None:
     """Exit status 1 where a rule failed, whatever else could not be judged; both are told."""
     result = run("--sender", f"{HERE}:NeverCompletesAndRaises", "--rule", "SEQ-1", "--rule", "DRN-8")
     assert result.exit_code == 1
-    assert last_line(result) == "2 rules: 0 passed, 1 failed, 0 skipped, 1 could not be judged"
+    assert count(result) == "2 rules: 0 passed, 1 failed, 0 skipped, 1 could not be judged"
 
 
 @pytest.mark.parametrize("arguments", [("--sender", PLAIN, "--rule", "DRN-33"), ("--explain", "DRN-33")])
@@ -199,7 +205,7 @@ def test_without_a_sender_there_is_nothing_to_judge() -> None:
     """The message says what to say."""
     result = run()
     assert result.exit_code == 2
-    assert "Nothing to judge: say --sender MODULE:FACTORY" in result.stderr
+    assert "Say who is to be judged, by one of --sender MODULE:FACTORY" in result.stderr
 
 
 def test_the_list_has_every_rule() -> None:
@@ -229,7 +235,7 @@ def test_the_real_world_can_be_judged_in() -> None:
     result = run("--sender", PLAIN, "--rule", "DRN-12", "--real")
     assert result.exit_code == 0, result.stdout
     assert result.stdout.startswith(f"{PLAIN}, on real sockets, in real time")
-    assert last_line(result) == "1 rules: 1 passed, 0 failed, 0 skipped"
+    assert count(result) == "1 rules: 1 passed, 0 failed, 0 skipped"
 
 
 @pytest.mark.parametrize(

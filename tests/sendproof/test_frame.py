@@ -163,7 +163,7 @@ def test_the_command_runs_as_script_and_as_module(
 def test_a_command_is_found_by_its_name() -> None:
     """What a module offers is the command itself."""
     with click.Context(sendproof) as context:
-        assert sendproof.list_commands(context) == ["check", "simulate", "replay", "backend", "send"]
+        assert sendproof.list_commands(context) == ["check", "simulate", "replay", "adapter", "backend", "send"]
         command = sendproof.get_command(context, "send")
         assert command is not None
         assert command.name == "send"

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance.adapter import PluggedSender, load_factory
 from conformance.errors import AdapterError
 from conformance.history import Report
+from conformance.plugged import PluggedSender, load_factory, made_by
 from conformance.settings import Settings
 
 if TYPE_CHECKING:
@@ -52,7 +52,9 @@ class Sender:
 
 async def plugged(factory: Any) -> PluggedSender:
     """What comes of a factory."""
-    return await PluggedSender.made_by(factory, SETTINGS)
+    sender = await made_by(factory, SETTINGS)
+    assert isinstance(sender, PluggedSender)
+    return sender
 
 
 def stopped(report: Any) -> Report | None:

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from conformance.adapters.remote import RemoteSender
 from conformance.catalogue import CAPABILITIES
 from conformance.errors import AdapterError
 from conformance.history import OUTCOMES, Report
@@ -67,17 +68,6 @@ class PluggedSender:
             if not callable(getattr(sender, method, None)):
                 raise AdapterError(f"the factory gave a {type(sender).__name__}, which has no method {method!r}")
 
-    @classmethod
-    async def made_by(cls, factory: Callable[[Settings], Any], settings: Settings) -> PluggedSender:
-        """Call the factory, and await what it gives if it is a coroutine function."""
-        try:
-            sender = factory(settings)
-            if inspect.isawaitable(sender):
-                sender = await sender
-        except Exception as error:
-            raise AdapterError(f"the factory raised {type(error).__name__}: {error}") from error
-        return cls(sender)
-
     def enqueue(self, event: Any) -> tuple[str, float]:
         """Call `enqueue`; give its word, and the real seconds that it took if they were conspicuous.
 
@@ -109,6 +99,19 @@ class PluggedSender:
         if not is_async:
             raise AdapterError(f"stop must be async, and it returned {report!r}")
         return None if report is None else _read_report(report)
+
+
+async def made_by(factory: Callable[[Settings], Any], settings: Settings) -> PluggedSender | RemoteSender:
+    """Call a factory, await what it gives if it is a coroutine function, and check that."""
+    try:
+        sender = factory(settings)
+        if inspect.isawaitable(sender):
+            sender = await sender
+    except AdapterError:
+        raise
+    except Exception as error:
+        raise AdapterError(f"the factory raised {type(error).__name__}: {error}") from error
+    return sender if isinstance(sender, RemoteSender) else PluggedSender(sender)
 
 
 def snapshot(event: Any) -> Any:
