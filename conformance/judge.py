@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from conformance.worlds import World
 
 
+_HOPELESS = 12
+"""So many scenarios in a row that can't be judged are enough: each may cost the whole time to wait for an answer."""
+
+
 class Judgement(StrEnum):
     """What is said of a rule."""
 
@@ -162,7 +166,11 @@ def judge(
     judged = [rule for rule in rules if rule.capability is None or rule.capability in capabilities]
     performed = [each for each in scenarios if {each.capability, each.ability} <= {None, *capabilities, *abilities}]
 
+    errors_in_a_row = 0
+
     def perform(scenario: Scenario) -> History | Exception:
+        if errors_in_a_row >= _HOPELESS:
+            return AdapterError(f"not performed, since the {_HOPELESS} before it could not be judged either")
         try:
             return world.perform(scenario, factory)
         except (AdapterError, SimulationError) as error:
@@ -170,6 +178,7 @@ def judge(
 
     with ThreadPoolExecutor(world.at_a_time) as stages:
         for scenario, history in zip(performed, stages.map(perform, performed), strict=True):
+            errors_in_a_row = errors_in_a_row + 1 if isinstance(history, Exception) else 0
             if isinstance(history, Exception):
                 for rule in judged:
                     if rule.id in scenario.rules:

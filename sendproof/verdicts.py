@@ -30,6 +30,7 @@ _STYLES = {
 }
 _SCENARIOS_IN_FULL = 2
 _VIOLATIONS_IN_FULL = 2
+_SCENARIOS_NAMED = 6
 _WIDTH_OF_A_FILE = 120
 
 
@@ -143,7 +144,9 @@ def _print_errors(console: Console, verdicts: Sequence[Verdict]) -> None:
                 names.append(scenario.name)
     for message, names in told.items():
         console.print()
-        console.print(Text("Could not be judged", style="bold yellow"), "in", ", ".join(names))
+        shown = ", ".join(names[:_SCENARIOS_NAMED])
+        more = f" and {len(names) - _SCENARIOS_NAMED} more" if len(names) > _SCENARIOS_NAMED else ""
+        console.print(Text("Could not be judged", style="bold yellow"), f"in {shown}{more}")
         _indent(console, Text(message), by=2)
 
 

@@ -7,6 +7,7 @@ doesn't read what it is sent holds nobody up.
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import queue
 import signal
@@ -58,18 +59,23 @@ class ProcessChannel:
     def __init__(self, command: Sequence[str]) -> None:
         try:
             self._process = subprocess.Popen(  # noqa: S603 - the user's own command, to be run
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                start_new_session=True,
             )
         except OSError as error:
             raise AdapterError(f"the adapter can't be started: {command[0]!r}: {error.strerror}") from error
         self._errors: deque[str] = deque(maxlen=_LAST_WORDS)
-        self._writer = _Writer(_stream(self._process.stdin))
+        self._writer = _Writer(_raw(self._process.stdin))
         self._complaints = threading.Thread(target=self._listen_to_errors, daemon=True)
         self._complaints.start()
 
     def listen(self, on_line: Callable[[bytes], None], on_end: Callable[[], None]) -> None:
         """Begin to read."""
-        output = _stream(self._process.stdout)
+        output = io.BufferedReader(_raw(self._process.stdout))
         threading.Thread(target=_read_lines, args=(output, on_line, on_end), daemon=True).start()
 
     def send(self, line: bytes) -> None:
@@ -102,8 +108,9 @@ class ProcessChannel:
         return "\n".join(parts)
 
     def _listen_to_errors(self) -> None:
-        for line in _stream(self._process.stderr):
-            self._errors.append(line.decode(errors="replace").rstrip()[:_LONGEST_WORD])
+        with io.BufferedReader(_raw(self._process.stderr)) as complaints:
+            for line in complaints:
+                self._errors.append(line.decode(errors="replace").rstrip()[:_LONGEST_WORD])
 
 
 class AttachedChannel:
@@ -160,7 +167,7 @@ def wait_for_adapter(port: int, on_listening: Callable[[int], None]) -> Attached
 class _Writer:
     """Writes lines in a thread of its own, until the stream is closed or breaks."""
 
-    def __init__(self, stream: IO[bytes] | socket.SocketIO) -> None:
+    def __init__(self, stream: io.RawIOBase) -> None:
         self._stream = stream
         self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         threading.Thread(target=self._write, daemon=True).start()
@@ -175,22 +182,23 @@ class _Writer:
         # A pipe that is broken is told by the end of what is read.
         with contextlib.suppress(OSError, ValueError):
             while (line := self._lines.get()) is not None:
-                self._stream.write(line + b"\n")
-                self._stream.flush()
+                left = memoryview(line + b"\n")
+                while left:
+                    left = left[self._stream.write(left) :]
         with contextlib.suppress(OSError):
             self._stream.close()
 
 
 def _read_lines(stream: IO[bytes], on_line: Callable[[bytes], None], on_end: Callable[[], None]) -> None:
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError), stream:
         for line in stream:
             on_line(line.rstrip(b"\r\n"))
     on_end()
 
 
-def _stream(stream: IO[bytes] | None) -> IO[bytes]:
-    if stream is None:
-        raise RuntimeError("the process was started without this stream")
+def _raw(stream: object) -> io.RawIOBase:
+    if not isinstance(stream, io.RawIOBase):
+        raise TypeError(f"{stream!r} was to be an unbuffered stream")
     return stream
 
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import json
+import math
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -41,7 +42,8 @@ if TYPE_CHECKING:
     from conformance.adapters.channel import Channel
     from conformance.settings import Settings
 
-_TIME_TO_START = 60.0
+_TIME_TO_START = 30.0
+"""Seconds for the answer to `hello`: a program may be compiled before it is run."""
 _TIME_TO_ANSWER = 10.0
 _SHOWN = 300
 
@@ -64,8 +66,12 @@ class Adapter:
     What goes wrong between it and us goes wrong for good: from then on everything raises that same `AdapterError`.
     """
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(
+        self, channel: Channel, *, time_to_start: float = _TIME_TO_START, time_to_answer: float = _TIME_TO_ANSWER
+    ) -> None:
         self._channel = channel
+        self._time_to_start = time_to_start
+        self._time_to_answer = time_to_answer
         self._ids = itertools.count(1)
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
@@ -86,7 +92,7 @@ class Adapter:
 
     async def introduce(self) -> None:
         """Say hello, and learn what is at the other end."""
-        told = await self._ask(Hello(id=next(self._ids)), Introduced, within=_TIME_TO_START)
+        told = await self._ask(Hello(id=next(self._ids)), Introduced, within=self._time_to_start)
         if told.protocol != PROTOCOL:
             raise AdapterError(
                 f"the adapter speaks version {told.protocol} of the protocol; this is version {PROTOCOL}"
@@ -120,7 +126,7 @@ class Adapter:
     async def stop(self, sender: int, *, complete: bool, deadline: float) -> Report | None:
         """Stop a sender; gives its report. Waits for as long as it is let."""
         request = Stop(id=next(self._ids), sender=sender, complete=complete, deadline_ms=round(deadline * 1_000, 3))
-        report = (await self._ask(request, Stopped, within=None)).report
+        report = (await self._ask(request, Stopped, within=math.inf)).report
         self._open.discard(sender)
         return None if report is None else Report(**msgspec.structs.asdict(report))
 
@@ -134,11 +140,10 @@ class Adapter:
 
     # Questions and answers.
 
-    async def _ask(
-        self, request: Request, expected: type[Expected], *, within: float | None = _TIME_TO_ANSWER
-    ) -> Expected:
+    async def _ask(self, request: Request, expected: type[Expected], *, within: float | None = None) -> Expected:
         if self._failure is not None:
             raise AdapterError(self._failure)
+        within = self._time_to_answer if within is None else within
         loop = asyncio.get_running_loop()
         line = json.dumps(msgspec.to_builtins(request), separators=(",", ":"))
         asked = _Asked(line=line, kind=str(request.__struct_config__.tag), loop=loop, answer=loop.create_future())
@@ -146,7 +151,7 @@ class Adapter:
             self._waiting[request.id] = asked
         self._channel.send(line.encode())
         try:
-            answer = await asyncio.wait_for(asked.answer, within)
+            answer = await asyncio.wait_for(asked.answer, within if math.isfinite(within) else None)
         except TimeoutError:
             raise self._fail(f"{asked.kind} was not answered within {within:g} s", asked=asked) from None
         finally:
@@ -163,7 +168,7 @@ class Adapter:
                 raise AdapterError(f"{asked.kind} was answered with an error: {refused.error}")
             return msgspec.convert(plain, expected)
         except msgspec.ValidationError as error:
-            what = f"the answer to {asked.kind} is wrong: {error}"
+            what = f"the answer to {asked.kind} is wrong: {_short(str(error))}"
             raise self._fail(what, asked=asked, expected=EXPECTED[expected], got=line) from None
 
     def _fail(

@@ -1,0 +1,1 @@
+"""The adapter protocol: both ends, and what goes wrong between them."""
