@@ -191,18 +191,23 @@ def judge(
     return list(verdicts.values())
 
 
+def contradictions(history: History, scenario: Scenario, capabilities: frozenset[str]) -> list[Violation]:
+    """What contradicts the rules in the history of a scenario, or leaves nothing to judge of those that it attacks."""
+    rules = [rule for rule in RULES if rule.capability is None or rule.capability in capabilities]
+    return [violation for found in examine(history, rules) for violation in _violations(scenario, found)]
+
+
 def _note(verdict: Verdict, scenario: Scenario, found: Findings, history: History) -> None:
-    attacked = found.rule in scenario.rules
-    verdict.scenarios += attacked
-    violations = found.violations
-    if attacked and not violations and not found.judged:
-        nothing = Violation(
-            rule=found.rule,
-            sentence="the sender never did what this rule is about, so it can't have done it right",
-            records=(),
-        )
-        violations = [nothing]
+    verdict.scenarios += found.rule in scenario.rules
+    violations = _violations(scenario, found)
     verdict.failures += [Failure(scenario=scenario, violation=each, history=history) for each in violations]
+
+
+def _violations(scenario: Scenario, found: Findings) -> list[Violation]:
+    if found.violations or found.judged or found.rule not in scenario.rules:
+        return found.violations
+    sentence = "the sender never did what this rule is about, so it can't have done it right"
+    return [Violation(rule=found.rule, sentence=sentence, records=())]
 
 
 def claimed_capabilities(world: World, factory: Factory, scenario: Scenario) -> frozenset[str]:

@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import click
-
 from conformance.abilities import ABILITIES
 from conformance.adapters import AdapterPool, ProcessChannel, wait_for_adapter
 from conformance.errors import AdapterError
@@ -20,13 +18,15 @@ from conformance.scenarios import SCENARIOS
 from conformance.worlds import SimulatedWorld, TcpWorld
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from conformance.adapters import Channel
-    from conformance.scenario import Factory
+    from conformance.scenario import Factory, Scenario
     from conformance.worlds import World
 
 AT_A_TIME = 6
+"""How many scenarios are performed at the same time where time is real: they mostly wait."""
+
 _SIMPLEST = "a-sender-that-never-sent"
 
 
@@ -36,86 +36,92 @@ class Subject:
 
     title: str
     option: str
-    """How it was named on the command line."""
+    """How it is named on a command line."""
     factory: Factory | AdapterPool
     world: World
     capabilities: frozenset[str]
     abilities: frozenset[str] = ABILITIES
 
+    def why_not(self, scenario: Scenario) -> str | None:
+        """Why a scenario can't be performed with it; None if it can."""
+        if scenario.capability is not None and scenario.capability not in self.capabilities:
+            return f"the sender does not claim the capability {scenario.capability}"
+        if scenario.ability is not None and scenario.ability not in self.abilities:
+            return f"the adapter does not claim that its language can do this: {scenario.ability}"
+        return None
 
-@contextmanager
-def subject_of(
-    sender: str | None, command: str | None, port: int | None, *, real: bool, at_a_time: int
-) -> Iterator[Subject]:
-    """The one that the options name; what was started for it is ended with the context.
+
+def subject_of_a_factory(factory: Factory, title: str, *, real: bool = False, at_a_time: int = AT_A_TIME) -> Subject:
+    """A factory, in the simulated world or on real sockets.
 
     Raises:
-        click.UsageError: They name none, or more than one.
-        AdapterError: It is no sender, can't be started, or broke the protocol.
-        SimulationError: It does what can't be simulated.
+        AdapterError: It is none.
+        SimulationError: Its sender does what can't be simulated.
     """
-    if (sender, command, port).count(None) != 2:  # noqa: PLR2004 - one of the three is named
-        raise click.UsageError(
-            "Say who is to be judged, by one of --sender MODULE:FACTORY, such as "
-            '--sender reference.adapter:create_sender, --command "node adapter.mjs", or --attach PORT.'
-        )
-    if sender is not None:
-        yield _plugged(sender, real=real, at_a_time=at_a_time)
-        return
-    pool = _pool_of_processes(command, at_a_time) if command is not None else _pool_of_one(port or 0)
-    try:
-        yield _behind_an_adapter(pool, _option("--command", command) if command is not None else f"--attach {port}")
-    finally:
-        pool.close()
-
-
-def _plugged(sender: str, *, real: bool, at_a_time: int) -> Subject:
-    factory = load_factory(sender)
     world = TcpWorld(at_a_time=at_a_time) if real else SimulatedWorld()
     simplest = next(scenario for scenario in SCENARIOS if scenario.name == _SIMPLEST)
     return Subject(
-        title=sender,
-        option=_option("--sender", sender) + (" --real" if real else ""),
+        title=title,
+        option=f"--sender {shlex.quote(title)}" + (" --real" if real else ""),
         factory=factory,
         world=world,
         capabilities=claimed_capabilities(world, factory, simplest),
     )
 
 
-def _behind_an_adapter(pool: AdapterPool, option: str) -> Subject:
-    with pool.lend() as lent:
-        adapter = asyncio.run(lent.introduced())
-    return Subject(
-        title=adapter.title,
-        option=option,
-        factory=pool,
-        world=TcpWorld(at_a_time=pool.at_a_time),
-        capabilities=adapter.capabilities,
-        abilities=adapter.abilities,
-    )
+@contextmanager
+def named_subject(name: str, *, real: bool = False, at_a_time: int = AT_A_TIME) -> Iterator[Subject]:
+    """The factory of that name, `MODULE:FACTORY`. Raises as `subject_of_a_factory`."""
+    yield subject_of_a_factory(load_factory(name), name, real=real, at_a_time=at_a_time)
 
 
-def _pool_of_processes(command: str, at_a_time: int) -> AdapterPool:
+@contextmanager
+def subject_of_a_command(command: str, *, at_a_time: int = AT_A_TIME) -> Iterator[Subject]:
+    """What is behind the adapter that a command line starts; the adapters are ended with the context.
+
+    Raises:
+        AdapterError: It can't be started, or broke the protocol.
+    """
     try:
         words = shlex.split(command)
     except ValueError as error:
-        raise click.BadParameter(f"{command!r} is no command line: {error}.", param_hint="--command") from error
+        raise AdapterError(f"{command!r} is no command line: {error}") from error
     if not words:
-        raise click.BadParameter("it is empty.", param_hint="--command")
+        raise AdapterError("the command of the adapter is empty")
     if shutil.which(words[0]) is None:
         raise AdapterError(f"the adapter can't be started: there is no program {words[0]!r}")
-    return AdapterPool(lambda: ProcessChannel(words), at_a_time=at_a_time)
+    pool = AdapterPool(lambda: ProcessChannel(words), at_a_time=at_a_time)
+    with _behind_an_adapter(pool, f"--command {shlex.quote(command)}") as subject:
+        yield subject
 
 
-def _pool_of_one(port: int) -> AdapterPool:
-    def tell(listening: int) -> None:
-        click.echo(f"Waiting for an adapter to connect to 127.0.0.1:{listening} …", err=True)
+@contextmanager
+def attached_subject(port: int, on_listening: Callable[[int], None]) -> Iterator[Subject]:
+    """What is behind the adapter that connects to a port of this machine; `on_listening` is told the port.
+
+    Raises:
+        AdapterError: The port can't be had, nobody came, or it broke the protocol.
+    """
 
     def attach() -> Channel:
-        return wait_for_adapter(port, tell)
+        return wait_for_adapter(port, on_listening)
 
-    return AdapterPool(attach, at_a_time=1)
+    with _behind_an_adapter(AdapterPool(attach, at_a_time=1), f"--attach {port}") as subject:
+        yield subject
 
 
-def _option(name: str, value: str) -> str:
-    return f"{name} {shlex.quote(value)}"
+@contextmanager
+def _behind_an_adapter(pool: AdapterPool, option: str) -> Iterator[Subject]:
+    try:
+        with pool.lend() as lent:
+            adapter = asyncio.run(lent.introduced())
+        yield Subject(
+            title=adapter.title,
+            option=option,
+            factory=pool,
+            world=TcpWorld(at_a_time=pool.at_a_time),
+            capabilities=adapter.capabilities,
+            abilities=adapter.abilities,
+        )
+    finally:
+        pool.close()

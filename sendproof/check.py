@@ -17,16 +17,17 @@ from conformance.judge import Judgement, judge, scenarios_for, select_rules
 from conformance.known_failures import note_known_failures, read_known_failures
 from conformance.scenarios import SCENARIOS
 from conformance.simulation import SimulationError
+from conformance.subject import AT_A_TIME, attached_subject, named_subject, subject_of_a_command
 from conformance.worlds import SimulatedWorld
-from sendproof.subject import AT_A_TIME, subject_of
 from sendproof.verdicts import explain, list_rules, print_verdicts, verdict_console
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractContextManager
 
     from conformance.catalogue import Rule
     from conformance.judge import Verdict
-    from sendproof.subject import Subject
+    from conformance.subject import Subject
 
 _LEVELS = {
     "must": frozenset({Level.MUST}),
@@ -144,7 +145,7 @@ def check(
     logging.basicConfig(level=logging.INFO if verbose else logging.CRITICAL + 1, format="%(message)s")
     try:
         known = {} if known_failing is None else read_known_failures(known_failing)
-        with subject_of(sender, command, port, real=real, at_a_time=at_a_time) as subject:
+        with _subject(sender, command, port, real=real, at_a_time=at_a_time) as subject:
             verdicts = _judge(subject, selected)
     except (ConformanceError, SimulationError) as error:
         _give_up(f"The sender could not be judged: {error}")
@@ -159,6 +160,27 @@ def check(
         sys.exit(_FAILED)
     if Judgement.NOT_JUDGED in judgements:
         sys.exit(_COULD_NOT_BE_JUDGED)
+
+
+def _subject(
+    sender: str | None, command: str | None, port: int | None, *, real: bool, at_a_time: int
+) -> AbstractContextManager[Subject]:
+    match sender, command, port:
+        case str(), None, None:
+            return named_subject(sender, real=real, at_a_time=at_a_time)
+        case None, str(), None:
+            return subject_of_a_command(command, at_a_time=at_a_time)
+        case None, None, int():
+            return attached_subject(port, _tell_where)
+        case _:
+            raise click.UsageError(
+                "Say who is to be judged, by one of --sender MODULE:FACTORY, such as "
+                '--sender reference.adapter:create_sender, --command "node adapter.mjs", or --attach PORT.'
+            )
+
+
+def _tell_where(port: int) -> None:
+    click.echo(f"Waiting for an adapter to connect to 127.0.0.1:{port} …", err=True)
 
 
 def _judge(subject: Subject, rules: Sequence[Rule]) -> list[Verdict]:

@@ -44,6 +44,7 @@ _COMMANDS = {
     "check": _Command(about="Judge a sender: does it keep the rules when things go wrong?", extra="conformance"),
     "simulate": _Command(about="Search for trouble that makes a sender break a rule.", extra="conformance"),
     "replay": _Command(about="Perform a schedule again that `simulate` has found.", extra="conformance"),
+    "show": _Command(about="Draw a recorded history as a page.", extra="conformance"),
     "adapter": _Command(about="Put a Python sender behind the adapter protocol.", extra="conformance"),
     "backend": _Command(about="Run a backend that takes events, and misbehaves if asked to.", extra="backend"),
     "send": _Command(about="Ship a file or standard input, one JSON object a line.", extra="cli"),
