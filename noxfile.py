@@ -20,13 +20,13 @@ def _install(session: nox.Session, *groups: str) -> None:
 
 def _with_sender(arguments: list[str]) -> list[str]:
     """Name the reference sender, unless the arguments name one."""
-    names_one = any(argument.startswith("--sender") for argument in arguments)
+    names_one = any(argument.startswith(("--sender", "--command", "--attach")) for argument in arguments)
     return arguments if names_one else [*REFERENCE, *arguments]
 
 
 @nox.session
 def conformance(session: nox.Session) -> None:
-    """Judge a sender: the reference sender, or the one that the arguments name (`nox -- --sender MODULE:FACTORY`)."""
+    """Judge a sender: the reference sender, or the one that the arguments name by --sender or --command."""
     _install(session)
     session.run("sendproof", "check", *_with_sender(session.posargs))
 
