@@ -136,18 +136,18 @@ def _print_scenario(console: Console, failures: list[Failure]) -> None:
 
 
 def _print_errors(console: Console, verdicts: Sequence[Verdict]) -> None:
-    told: dict[str, list[str]] = {}
+    alike: dict[str, dict[str, str]] = {}  # by the first line of a message: the messages by scenario
     for verdict in verdicts:
         for scenario, message in verdict.errors:
-            names = told.setdefault(message, [])
-            if scenario.name not in names:
-                names.append(scenario.name)
-    for message, names in told.items():
-        console.print()
+            alike.setdefault(message.partition("\n")[0], {}).setdefault(scenario.name, message)
+    for messages in alike.values():
+        names = list(messages)
         shown = ", ".join(names[:_SCENARIOS_NAMED])
         more = f" and {len(names) - _SCENARIOS_NAMED} more" if len(names) > _SCENARIOS_NAMED else ""
+        console.print()
         console.print(Text("Could not be judged", style="bold yellow"), f"in {shown}{more}")
-        _indent(console, Text(message), by=2)
+        for line in messages[names[0]].splitlines():
+            console.print(f"  {line}", soft_wrap=True)
 
 
 def _print_skipped(console: Console, verdicts: Sequence[Verdict]) -> None:
