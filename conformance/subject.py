@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from conformance.scenario import Factory, Scenario
     from conformance.worlds import World
 
-AT_A_TIME = 6
+AT_A_TIME = 10
 """How many scenarios are performed at the same time where time is real: they mostly wait."""
 
 _SIMPLEST = "a-sender-that-never-sent"

@@ -100,7 +100,7 @@ class TcpWorld:
     """How late a busy machine of two cores may be."""
     round_trip = 0.02
 
-    def __init__(self, *, at_a_time: int = 6) -> None:
+    def __init__(self, *, at_a_time: int = 10) -> None:
         self.at_a_time = at_a_time
 
     def perform(self, scenario: Scenario, factory: Factory | AdapterPool) -> History:

@@ -94,7 +94,7 @@ async def _send_shaped(
         await response.write_eof()
     body = response.body
     head = len(held) - len(body) if isinstance(body, bytes) else len(held)
-    halfway = (head + len(held)) // 2 if isinstance(body, bytes) else 0
+    halfway = (head + len(held)) // 2 if head < len(held) else head // 2
     bandwidth, slicer, limit = faults.bandwidth("downstream"), faults.slicer, faults.limit("downstream")
     for fault in (bandwidth, slicer):
         if fault is not None:

@@ -8,7 +8,7 @@ from conformance.contents import content
 from conformance.losses import lost_events
 from conformance.trouble import takes_time
 from fake_backend.faults import Partial, Status
-from fake_backend.records import LineReceived
+from fake_backend.records import RequestStarted
 
 if TYPE_CHECKING:
     from conformance.evidence import Evidence
@@ -80,8 +80,10 @@ def completion_comes_last(evidence: Evidence, found: Findings) -> None:
                         unsent[0],
                     )
                 completion = next(completions, None)
-            elif isinstance(record, LineReceived) and record.run_id == run.run_id and record.event is not None:
-                sent.add(content(record.event))
+            elif isinstance(record, RequestStarted):
+                # What a request carries was sent when it began, whenever a slow backend takes it.
+                request = evidence.requests[record.request]
+                sent |= {content(line.event) for line in request.lines if line.event is not None}
 
 
 def stop_returns_by_its_deadline(evidence: Evidence, found: Findings) -> None:

@@ -17,6 +17,7 @@ from fake_backend import (
     LineReceived,
     RequestBroken,
     Slicer,
+    Status,
     Stream,
 )
 from fake_backend.faults import RequestKind
@@ -59,6 +60,20 @@ async def test_a_slicer_of_the_body_spares_the_head() -> None:
     assert pieces[0][1].endswith(b"\r\n\r\n")
     assert [piece for _, piece in pieces[1:]] == [ANSWER[:20], ANSWER[20:40], ANSWER[40:]]
     assert [time for time, _ in pieces] == [pytest.approx(ROUND_TRIP + 0.5 * n, abs=0.006) for n in range(4)]
+
+
+@in_virtual_time
+async def test_an_answer_without_a_body_is_held_up_in_its_head() -> None:
+    """In the middle of the answer is in the middle of what there is of it: the client has not got it all by then."""
+    rules = [FaultRule(fault=Status(status=200, body="")), FaultRule(fault=Latency(seconds=0.5, phase="in-answer"))]
+    pieces, watch = await exchange(rules)
+    assert [time for time, _ in pieces] == [
+        pytest.approx(ROUND_TRIP, abs=0.006),
+        pytest.approx(ROUND_TRIP + 0.5, abs=0.006),
+    ]
+    assert not pieces[0][1].endswith(b"\r\n\r\n")
+    assert pieces[1][1].endswith(b"\r\n\r\n")
+    assert len(watch.of(AnswerSent)) == 1
 
 
 @in_virtual_time
