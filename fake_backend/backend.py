@@ -16,6 +16,7 @@ from fake_backend.errors import FakeBackendError, ListenError, UnknownRunError
 from fake_backend.exchange import answer_request
 from fake_backend.fault_plan import FaultPlan
 from fake_backend.faults import FaultRule
+from fake_backend.held_port import HeldPort, hold_port
 from fake_backend.ingest import Limits, Run
 from fake_backend.late import LateRequests
 from fake_backend.open_request import Backend
@@ -124,6 +125,7 @@ class FakeBackend:
         self._entered = False
         self._server: web.Server | None = None
         self._listener: asyncio.Server | None = None
+        self._held_port: HeldPort | None = None
         self._outage: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -141,6 +143,7 @@ class FakeBackend:
             await self._end_outage()
         finally:
             self._drop()
+            self._let_port_go()
             if self._server is not None:
                 await self._server.shutdown(CLOSE_TIMEOUT)
 
@@ -229,8 +232,8 @@ class FakeBackend:
         listener, self._listener = self._listener, None
         if listener is None or self._server is None:
             return False
-        # close() alone frees the port. wait_closed() would wait for connections, which end below.
-        listener.close()
+        # No wait_closed(): it would wait for connections, which end below.
+        self._held_port = hold_port(listener)
         for connection in cast("list[Connection]", self._server.connections):
             connection.go_down()
         self._late.drop()
@@ -262,7 +265,13 @@ class FakeBackend:
             await self._listen(server)
             self._write(BackendCameUp(time=asyncio.get_running_loop().time()))
 
+    def _let_port_go(self) -> None:
+        if self._held_port is not None:
+            self._held_port.close()
+            self._held_port = None
+
     async def _listen(self, server: web.Server) -> None:
+        self._let_port_go()
         try:
             listener = await asyncio.get_running_loop().create_server(
                 partial(self._accept, server), self._host, self._port

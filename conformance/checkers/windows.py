@@ -244,11 +244,12 @@ def a_burst_is_batched(evidence: Evidence, found: Findings) -> None:
             if not carrying or not all(evidence.is_one_of_a_kind(run.run_id, key) for key in keys):
                 continue
             found.count()
-            # Windows that carry none of these events are those of others, which were enqueued before.
+            # Windows that carry none of these events are those of others, which were enqueued before; and what begins
+            # while the burst is still being enqueued can't know what else there will be.
             used = [
                 request
                 for request in run.requests
-                if calls[0].time <= request.started.time <= carrying[-1].started.time
+                if calls[-1].returned <= request.started.time <= carrying[-1].started.time
                 and (request in carrying or request.kind != "data")
             ]
             most = math.ceil(len(calls) / settings.max_window_events) + _REQUESTS_BESIDES_WINDOWS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from conformance.scenario import Scenario, numbered
-from conformance.scenarios.scripts import a_burst_and_stop, on_data, two_bursts
+from conformance.scenarios.scripts import a_burst_and_stop, on_data, on_first_sync, two_bursts
 from fake_backend import Limits
 from fake_backend.faults import FaultRule, Latency, Partial, Poison, Status
 
@@ -146,21 +146,21 @@ SCENARIOS = (
         rules=("DLV-4", "DLV-1", "DLV-2"),
         story="Of eight events three are taken, and a 200 says so.",
         script=two_bursts,
-        faults=(on_data(Partial(lines=3), 1),),
+        faults=(on_data(Partial(lines=3), 1), on_first_sync(0.4)),
     ),
     Scenario(
         name="a-413-after-three-lines",
         rules=("DLV-4", "DLV-1", "DLV-2"),
         story="The request is too large after three lines, and the 413 says how far it got.",
         script=two_bursts,
-        faults=(on_data(Status(status=413, phase="after-lines", lines=3), 1),),
+        faults=(on_data(Status(status=413, phase="after-lines", lines=3), 1), on_first_sync(0.4)),
     ),
     Scenario(
         name="a-400-after-three-lines",
         rules=("DLV-1", "DLV-2", "DLV-3"),
         story="A line is garbled on the way, after three that were taken; the 400 does not say how far it got.",
         script=two_bursts,
-        faults=(on_data(Status(status=400, phase="after-lines", lines=3), 1),),
+        faults=(on_data(Status(status=400, phase="after-lines", lines=3), 1), on_first_sync(0.4)),
     ),
     *(
         Scenario(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conformance.scenario import numbered
-from fake_backend.faults import FaultRule
+from fake_backend.faults import FaultRule, Latency
 
 if TYPE_CHECKING:
     from conformance.scenario import Stage
@@ -20,6 +20,14 @@ def on_data(fault: Fault, *requests: int) -> FaultRule:
 def on_completion(fault: Fault, *requests: int) -> FaultRule:
     """A fault of the so-manyth requests that carry a completion and no events."""
     return FaultRule(fault=fault, of="completion", requests=requests)
+
+
+def on_first_sync(seconds: float) -> FaultRule:
+    """The answer to the first sync takes a while: what is enqueued in one burst is there when the first window begins.
+
+    Where time is real, a sender that works beside its caller might begin with the first event of the burst alone.
+    """
+    return FaultRule(fault=Latency(seconds=seconds), of="sync", requests=(1,))
 
 
 def on_all(fault: Fault) -> FaultRule:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from conformance.history import NetworkTrouble
 from conformance.scenario import Scenario, numbered
-from conformance.scenarios.scripts import a_burst_and_stop, on_data, two_bursts
+from conformance.scenarios.scripts import a_burst_and_stop, on_data, on_first_sync, two_bursts
 from fake_backend.faults import FaultRule, Slicer, Stall
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ SCENARIOS = (
             story=f"The first window stalls {name.replace('-', ' ')}, and the connection stays open.",
             script=_a_burst_of_large_events,
             settings={"max_window_bytes": 2_000_000, "max_buffered_bytes": 4_000_000},
-            faults=(on_data(Stall(phase=phase, lines=lines), 1),),
+            faults=(on_data(Stall(phase=phase, lines=lines), 1), on_first_sync(0.4)),
         )
         for name, (phase, lines) in _PHASES.items()
     ),

@@ -66,6 +66,12 @@ async def _stopped_with_two_wishes(first: bool, stage: Stage) -> None:  # noqa: 
     await sender.stop(complete=not first)
 
 
+async def _stopped_with_two_wishes_at_once(first: bool, stage: Stage) -> None:  # noqa: FBT001 - as above
+    sender = await stage.open()
+    await sender.enqueue(*numbered(6))
+    await asyncio.gather(sender.stop(complete=first), sender.stop(complete=not first))
+
+
 async def _a_caller_leaves(stage: Stage) -> None:
     """The first of two callers of stop is cancelled in the middle of the drain."""
     sender = await stage.open()
@@ -121,6 +127,16 @@ SCENARIOS = (
             script=partial(_stopped_with_two_wishes, first),
             capability="handoff",
             faults=(on_data(Latency(seconds=1.0), 1),),
+        )
+        for first, rule in ((False, "DRN-12"), (True, "DRN-1"))
+    ),
+    *(
+        Scenario(
+            name=f"stopped-with-complete-{str(first).lower()}-and-otherwise-at-once",
+            rules=("DRN-7", rule),
+            story="Stop is called twice without a pause, and the second call wants the run left as the first does not.",
+            script=partial(_stopped_with_two_wishes_at_once, first),
+            capability="handoff",
         )
         for first, rule in ((False, "DRN-12"), (True, "DRN-1"))
     ),

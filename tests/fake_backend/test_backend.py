@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -136,6 +137,18 @@ async def test_a_backend_that_is_down_refuses_and_keeps_its_state() -> None:
         await backend.come_up()
         assert backend.url == url
         assert (await client.post(event_lines(1, 2)))[1] == {"accepted": 1, "duplicate": 1, "last_accepted_seq": 2}
+
+
+async def test_a_backend_that_is_down_keeps_its_port() -> None:
+    """No other server gets it meanwhile, which would hear requests that are for this one; and then it is let go."""
+    loop = asyncio.get_running_loop()
+    async with FakeBackend() as backend:
+        port = urlsplit(backend.url).port
+        await backend.go_down()
+        with pytest.raises(OSError, match="in use"):
+            await loop.create_server(asyncio.Protocol, "127.0.0.1", port, reuse_address=False)
+    server = await loop.create_server(asyncio.Protocol, "127.0.0.1", port)
+    server.close()
 
 
 async def test_an_idle_connection_is_reset_when_the_backend_goes_down() -> None:

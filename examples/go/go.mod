@@ -1,0 +1,3 @@
+module sendproof-example
+
+go 1.22
