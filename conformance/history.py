@@ -154,13 +154,13 @@ class History(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         """
         try:
             return msgspec.json.decode(text, type=cls)
-        except RecursionError as error:
-            raise msgspec.DecodeError("it is nested too deeply") from error
+        except (RecursionError, UnicodeEncodeError) as error:
+            raise msgspec.DecodeError(f"it is no JSON that can be read: {error}") from error
         except msgspec.ValidationError:
             raise
         except msgspec.DecodeError as error:
             try:
                 plain = json.loads(text)
-            except ValueError:
+            except (ValueError, RecursionError):
                 raise error from None
             return msgspec.convert(plain, cls)  # it was a lone surrogate, which is JSON

@@ -18,6 +18,7 @@ from conformance.errors import AdapterError, SuiteError
 from conformance.evidence import Evidence
 from conformance.findings import Findings, Violation
 from conformance.simulation import SimulationError
+from fake_backend import FakeBackendError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -173,7 +174,7 @@ def judge(
             return AdapterError(f"not performed, since the {_HOPELESS} before it could not be judged either")
         try:
             return world.perform(scenario, factory)
-        except (AdapterError, SimulationError) as error:
+        except (AdapterError, SimulationError, FakeBackendError) as error:
             return error
 
     with ThreadPoolExecutor(world.at_a_time) as stages:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from conformance.scenario import Factory, Scenario
     from conformance.worlds import World
 
-AT_A_TIME = 10
+AT_A_TIME = 8
 """How many scenarios are performed at the same time where time is real: they mostly wait."""
 
 _SIMPLEST = "a-sender-that-never-sent"
@@ -119,7 +119,8 @@ def _behind_an_adapter(pool: AdapterPool, option: str) -> Iterator[Subject]:
             title=adapter.title,
             option=option,
             factory=pool,
-            world=TcpWorld(at_a_time=pool.at_a_time),
+            # Between the suite and a sender are pipes, and a process that may have to wait for its turn.
+            world=TcpWorld(at_a_time=pool.at_a_time, scale=0.35, slack=0.5),
             capabilities=adapter.capabilities,
             abilities=adapter.abilities,
         )

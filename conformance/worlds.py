@@ -93,15 +93,19 @@ class TcpWorld:
     """Real time and real sockets on this machine's loopback, with the times scaled down.
 
     The scenarios mostly wait, so several are performed at the same time, each with an event loop of its own.
+
+    Args:
+        at_a_time: How many.
+        scale: What the times of scripts and settings are multiplied with.
+        slack: How many seconds late a busy machine of two cores may be.
     """
 
-    scale = 0.25
-    slack = 0.3
-    """How late a busy machine of two cores may be."""
     round_trip = 0.02
 
-    def __init__(self, *, at_a_time: int = 10) -> None:
+    def __init__(self, *, at_a_time: int = 8, scale: float = 0.25, slack: float = 0.3) -> None:
         self.at_a_time = at_a_time
+        self.scale = scale
+        self.slack = slack
 
     def perform(self, scenario: Scenario, factory: Factory | AdapterPool) -> History:
         """Perform a scenario, with senders of this process or behind an adapter.

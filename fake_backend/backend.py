@@ -271,11 +271,10 @@ class FakeBackend:
             self._held_port = None
 
     async def _listen(self, server: web.Server) -> None:
-        self._let_port_go()
+        held, self._held_port = self._held_port, None
+        where: dict[str, Any] = {"host": self._host, "port": self._port} if held is None else {"sock": held}
         try:
-            listener = await asyncio.get_running_loop().create_server(
-                partial(self._accept, server), self._host, self._port
-            )
+            listener = await asyncio.get_running_loop().create_server(partial(self._accept, server), **where)
         except OSError as error:
             why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
             raise ListenError(f"can't listen on {self._host} port {self._port}: {why}") from error

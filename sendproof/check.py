@@ -15,6 +15,7 @@ from conformance.catalogue import RULES, Level, rule_of
 from conformance.errors import ConformanceError, UnknownRuleError
 from conformance.judge import Judgement, judge, scenarios_for, select_rules
 from conformance.known_failures import note_known_failures, read_known_failures
+from conformance.report import write_reports
 from conformance.scenarios import SCENARIOS
 from conformance.simulation import SimulationError
 from conformance.subject import AT_A_TIME, attached_subject, named_subject, subject_of_a_command
@@ -73,7 +74,7 @@ Examples:
   sendproof check --sender reference.adapter:create_sender
   sendproof check --sender my_app.events:make_sender --level must
   sendproof check --sender my_app.events:make_sender --rule DRN-3 --real
-  sendproof check --command "node adapter.mjs"
+  sendproof check --command "node adapter.mjs" --report report/
   sendproof check --explain DRN-3
 
 The sender speaks the protocol of docs/protocol.md to the url. With --rule, only the scenarios that attack the rule are
@@ -107,6 +108,13 @@ wrong; 2 if none failed but some could not be judged.
     help="The rules that it is known to fail, and why.",
 )
 @click.option(
+    "--report",
+    "reports",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write report.html, report.json and junit.xml into this folder.",
+)
+@click.option(
     "--at-a-time",
     type=click.IntRange(1, 64),
     default=AT_A_TIME,
@@ -124,6 +132,7 @@ def check(
     rules: tuple[str, ...],
     level: str,
     known_failing: Path | None,
+    reports: Path | None,
     at_a_time: int,
     explained: str | None,
     real: bool,
@@ -153,6 +162,8 @@ def check(
     is_simulated = isinstance(subject.world, SimulatedWorld)
     where = "on a simulated network, in virtual time" if is_simulated else "on real sockets, in real time"
     print_verdicts(console, f"{subject.title}, {where}", verdicts)
+    if reports is not None:
+        _report(console, reports, verdicts, subject=subject, where=where)
     for sentence in wrong:
         click.echo(f"{known_failing}: {sentence}.", err=True)
     judgements = {verdict.judgement for verdict in verdicts if verdict.known is None}
@@ -160,6 +171,16 @@ def check(
         sys.exit(_FAILED)
     if Judgement.NOT_JUDGED in judgements:
         sys.exit(_COULD_NOT_BE_JUDGED)
+
+
+def _report(console: Console, directory: Path, verdicts: list[Verdict], *, subject: Subject, where: str) -> None:
+    replay = f"sendproof check {subject.option} --rule {{rule}}"
+    try:
+        page = write_reports(directory, verdicts, subject=subject.title, world=where, replay=replay)
+    except OSError as error:
+        click.echo(f"The report can't be written to {directory}: {error.strerror}.", err=True)
+    else:
+        console.print(f"The report: {page}", soft_wrap=True)
 
 
 def _subject(

@@ -50,7 +50,8 @@ def _check_that_the_report_adds_up(evidence: Evidence, sender: Sender, found: Fi
     dropped = sum(report.dropped.values())
     total = report.delivered + report.undelivered + dropped
     # Of those that are refused while it drains, a report that is made meanwhile knows some.
-    in_time = [call for call in called if evidence.is_before(call, sender.stops[0])]
+    stopped = sender.stops[0] if sender.stops else returned
+    in_time = [call for call in called if evidence.is_before(call, stopped)]
     if total != len(accepted) and not len(in_time) <= total <= len(called):
         found.violate(
             f"the report speaks of {total} events ({report.delivered} delivered, {report.undelivered} undelivered, "

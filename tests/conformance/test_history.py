@@ -210,7 +210,9 @@ def test_a_damaged_history_says_where(found: str, put: str, says: str) -> None:
     assert says in str(raised.value)
 
 
-@pytest.mark.parametrize("text", ["", "{", "not JSON", '{"records": [}', "[" * 100_000])
+@pytest.mark.parametrize(
+    "text", ["", "{", "not JSON", '{"records": [}', "[" * 100_000, "\ud800", '["\\ud800", ' + "[" * 100_000]
+)
 def test_what_is_no_json_is_refused(text: str) -> None:
     """It is a DecodeError, as the docstring says, however it is damaged."""
     with pytest.raises(msgspec.DecodeError):

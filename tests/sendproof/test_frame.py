@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 from types import ModuleType
 
 import click
@@ -145,7 +146,7 @@ def test_another_missing_module_is_not_mistaken_for_click(monkeypatch: pytest.Mo
 
 def run_as_module() -> None:
     """What `python -m sendproof` does, in this process."""
-    runpy.run_module("sendproof", run_name="__main__")
+    runpy.run_path(str(Path(cli.__file__).with_name("__main__.py")), run_name="__main__")
 
 
 @pytest.mark.parametrize("run", [cli.main, run_as_module])
@@ -163,7 +164,7 @@ def test_the_command_runs_as_script_and_as_module(
 def test_a_command_is_found_by_its_name() -> None:
     """What a module offers is the command itself."""
     with click.Context(sendproof) as context:
-        assert sendproof.list_commands(context) == ["check", "simulate", "replay", "adapter", "backend", "send"]
+        assert sendproof.list_commands(context) == ["check", "simulate", "replay", "show", "adapter", "backend", "send"]
         command = sendproof.get_command(context, "send")
         assert command is not None
         assert command.name == "send"
