@@ -192,6 +192,14 @@ class Evidence:
         there = [line for line in run.lines if line.decision == "accepted" or self._is_blameless_duplicate(run, line)]
         return without(sender.accepted, there)
 
+    def had_asked(self, run: Run, request: Request) -> bool:
+        """Whether the sender of a window had been told where the backend stands; a successor has to ask for itself."""
+        told = run.told_before(request.data_began)
+        if not told:
+            return False
+        opened = [each.opened for each in run.senders if self.is_before(each.opened, request.started)]
+        return not opened or self.is_before(opened[-1], told[-1].started)
+
     def _is_blameless_duplicate(self, run: Run, line: LineReceived) -> bool:
         if line.decision != "duplicate" or line.seq is None:
             return False
@@ -199,7 +207,9 @@ class Evidence:
             return False  # its own earlier line; or another's, under a number that was given twice
         began = self.requests[line.request].began
         told = run.told_before(began)
-        return bool(told) and (told[-1].last_told or 0) < line.seq
+        if not told or (told[-1].last_told or 0) >= line.seq:
+            return False
+        return self.had_asked(run, self.requests[line.request])
 
     def excuse(self, sender: Sender) -> bool:
         """Whether something stood in the way of delivery, for good or until the deadline."""

@@ -148,7 +148,10 @@ def _numbers_taken_by_others(evidence: Evidence, run: Run) -> Iterator[tuple[int
         )
         began_before, until = (math.inf, math.inf) if known is None else (known.ended, known.ended_at)
         # Of a request that was lost with its connection there may be no record.
-        in_doubt = any(_may_seem_delivered(each) and each.began < began_before for each in run.requests)
+        in_doubt = any(
+            _may_seem_delivered(each) and each.began < began_before and evidence.had_asked(run, each)
+            for each in run.requests
+        )
         if in_doubt or any(began <= until for began, _ in evidence.trouble.outages):
             yield taken, until
 

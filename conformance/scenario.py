@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, field
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
@@ -200,6 +201,8 @@ class Stage:
         self._time: Callable[[], float] | None = None
         self.network: Network | None = None
         """The simulated network, in the world that has one."""
+        self.step_wall_clock: Callable[[float], None] = _leave_the_clock_alone
+        """Sets the wall clock forward or back, in the world that has its own; elsewhere it does nothing."""
 
     # Time.
 
@@ -326,6 +329,10 @@ class Stage:
             )
 
 
+def _leave_the_clock_alone(_seconds: float) -> None:
+    pass
+
+
 def _seconds_asked(value: str | None, late: float) -> float | None:
     if value is None:
         return None
@@ -335,6 +342,8 @@ def _seconds_asked(value: str | None, late: float) -> float | None:
         at = parsedate_to_datetime(value)
     except ValueError:
         return None  # neither form, so it asks for nothing
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=UTC)  # the oldest of the three forms names no zone; all are in GMT
     return max(at.timestamp() - time.time() - late, 0.0)
 
 

@@ -70,6 +70,7 @@ def perform_simulated(
 
     def main(simulation: Simulation) -> Coroutine[Any, Any, float]:
         stage.network = simulation.network
+        stage.step_wall_clock = simulation.step_wall_clock
         return _perform(scenario, stage)
 
     state = random.getstate()

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from conformance.scenarios import answers, draining, limits, liveness, outages, plain, poison, stalls, stopping, waiting
+from conformance.scenarios import (
+    answers,
+    contents,
+    draining,
+    limits,
+    liveness,
+    outages,
+    plain,
+    poison,
+    stalls,
+    stopping,
+    waiting,
+)
 
 SCENARIOS = (
     *plain.SCENARIOS,
+    *contents.SCENARIOS,
     *answers.SCENARIOS,
     *outages.SCENARIOS,
     *waiting.SCENARIOS,

@@ -107,6 +107,7 @@ _NO_ANSWER_AT_ALL = {
     "last-below-zero": '{"accepted": 8, "duplicate": 0, "last_accepted_seq": -1}',
 }
 
+_OTHER_SUCCESSES = (201, 202, 204, 206)
 _STALE = '{"accepted": 8, "duplicate": 0, "last_accepted_seq": 3}'
 _REPLICAS: tuple[tuple[str, str, Phase], ...] = (
     ("before-anything-is-taken", "nothing of it was taken", "before-accept"),
@@ -171,6 +172,16 @@ SCENARIOS = (
             faults=(on_data(Status(status=200, body=body, phase="before-accept"), 1),),
         )
         for name, body in _NO_ANSWER_AT_ALL.items()
+    ),
+    *(
+        Scenario(
+            name=f"a-{status}-without-a-word-for-a-window",
+            rules=("DLV-6", "DLV-1", "DLV-2"),
+            story=f"A gateway answers a window with {status} and nothing else, and the backend never saw it.",
+            script=two_bursts,
+            faults=(on_data(Status(status=status, body=""), 1),),
+        )
+        for status in _OTHER_SUCCESSES
     ),
     Scenario(
         name="an-acknowledgement-beyond-what-was-sent",

@@ -241,6 +241,26 @@ SCENARIOS = (
         )
         for name, body in _NO_COMPLETION.items()
     ),
+    *(
+        Scenario(
+            name=f"a-completion-answered-{status}-without-a-word",
+            rules=("DRN-1", "DRN-4", "DLV-6"),
+            story=f"A gateway answers the completion with {status} and nothing else, and the backend never saw it.",
+            script=_delivered_then_stop,
+            faults=(on_completion(Status(status=status, body=""), 1),),
+        )
+        for status in (202, 204)
+    ),
+    *(
+        Scenario(
+            name=f"completions-answered-{status}",
+            rules=("RTY-6", "DRN-3", "DRN-4"),
+            story=f"Everything is delivered, and every completion is answered {status}.",
+            script=_delivered_then_stop,
+            faults=(on_completion(Status(status=status)),),
+        )
+        for status in (401, 403, 404, 410)
+    ),
     Scenario(
         name="a-completion-that-fails-five-times",
         rules=("DRN-1", "DRN-4", "RTY-1"),

@@ -110,6 +110,24 @@ async def _windows_to_the_byte(stage: Stage, letter: str = "x") -> None:
     await sender.stop()
 
 
+async def _a_full_window_outgrows_its_limit(stage: Stage) -> None:
+    """A window of nearly the limit under short numbers is answered 409 by a run that has gone on to long ones."""
+    sender = await stage.open()
+    ruler = await _measured(stage, sender, "x")
+    window = len({line.request for line in _lines(stage)}) + 1
+    stage.backend.add_fault(on_data(stage.in_this_world(_SLOW).fault, window))
+    stage.backend.add_fault(on_data(Status(status=409), window))
+    first = _next_number(stage)
+    half = (_WINDOW - 1) // 2
+    # Three bytes less than the limit: a sender may count a newline after the last line too.
+    await sender.enqueue(ruler.event(half, first), ruler.event(_WINDOW - 4 - half, first + 1))
+    await stage.pause(0.4)
+    stage.backend.set_run(sender.run_id, last_accepted_seq=_SIX_DIGITS, why=f"another writer wrote up to {_SIX_DIGITS}")
+    await sender.delivered(4)
+    await stage.pause(0.5)
+    await sender.stop()
+
+
 async def _outgrown(stage: Stage) -> None:
     sender = await stage.open()
     ruler = await _measured(stage, sender, "x")
@@ -160,6 +178,10 @@ async def _the_unserialisable(stage: Stage) -> None:
     await sender.enqueue_unserialisable({"n": math.nan}, "not a number")
     await sender.enqueue_unserialisable({"list": [1.0, -math.inf]}, "an infinity")
     await sender.enqueue_unserialisable(itself, "a dict that holds itself")
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    await sender.enqueue_unserialisable({"deep": deep}, "lists in lists, a hundred thousand deep")
     await sender.enqueue(*numbered(3, first=7))
     await sender.delivered(9)
     await sender.stop()
@@ -236,6 +258,13 @@ SCENARIOS = (
         story="A line of exactly the limit is waiting when another writer moves the run to numbers of six digits.",
         script=_outgrown,
         settings={"max_event_bytes": _LIMIT},
+    ),
+    Scenario(
+        name="a-full-window-that-outgrows-its-limit",
+        rules=("WIN-1", "SEQ-2", "DLV-1", "DLV-3"),
+        story="A window of nearly the limit is waiting when another writer moves the run to numbers of six digits.",
+        script=_a_full_window_outgrows_its_limit,
+        settings={"max_window_bytes": _WINDOW, "max_event_bytes": _WINDOW // 2 + 100},
     ),
     Scenario(
         name="more-events-than-the-buffer-holds",

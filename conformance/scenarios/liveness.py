@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from conformance.scenario import Scenario, numbered
 from conformance.scenarios.scripts import on_data
-from fake_backend.faults import Latency, Stall
+from fake_backend.faults import Latency, ResetPeer, Stall, Status
+from fake_backend.records import AnswerSent
 
 if TYPE_CHECKING:
     from conformance.scenario import Stage
+    from fake_backend.faults import Fault
 
 
 async def _a_busy_caller(stage: Stage) -> None:
@@ -58,6 +62,44 @@ async def _idle_for_an_hour(stage: Stage) -> None:
     await sender.delivered()
     await stage.pause(0.2)
     await sender.stop()
+
+
+async def _idle_after_trouble(fault: Fault, stage: Stage) -> None:
+    stage.backend.add_fault(on_data(fault, 1))
+    await _idle_for_an_hour(stage)
+
+
+async def _just_as_it_has_nothing_to_do(stage: Stage) -> None:
+    """An event comes so many turns of the loop after the sender has read an answer, and none comes after it."""
+    sender = await stage.open()
+    await sender.enqueue(*numbered(1))
+    await sender.delivered()
+    for turns in range(_TURNS):
+        await stage.pause(1.0)
+        answers = _answers(stage)
+        await sender.enqueue(*numbered(1, first=2 * turns + 2))
+        while _answers(stage) == answers and stage.network is not None:
+            await stage.pause(_SOON)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await sender.enqueue(*numbered(1, first=2 * turns + 3))
+        await stage.pause(1.0)
+    await sender.stop()
+
+
+def _answers(stage: Stage) -> int:
+    """How many answers have arrived."""
+    sent_by = stage.now() - _LATENCY + _SOON / 2
+    return len([record for record in stage.records if isinstance(record, AnswerSent) and record.time <= sent_by])
+
+
+_LATENCY = 0.005
+_SOON = 0.001
+_TURNS = 12
+_TROUBLE: dict[str, Fault] = {
+    "a-503": Status(status=503),
+    "a-reset": ResetPeer(phase="after-accept"),
+}
 
 
 async def _nearly_full_windows(stage: Stage) -> None:
@@ -117,6 +159,21 @@ SCENARIOS = (
         rules=("LIV-3", "LIV-2"),
         story="Nothing is enqueued for an hour, and then one event.",
         script=_idle_for_an_hour,
+    ),
+    *(
+        Scenario(
+            name=f"an-hour-of-idleness-after-{name}",
+            rules=("LIV-3", "LIV-2"),
+            story="The first window fails and is retried; then nothing is enqueued for an hour, and then one event.",
+            script=partial(_idle_after_trouble, fault),
+        )
+        for name, fault in _TROUBLE.items()
+    ),
+    Scenario(
+        name="an-event-just-as-there-is-nothing-to-do",
+        rules=("LIV-2", "DLV-1"),
+        story="An event comes in the very moment in which the sender has read the answer to the last, or just after.",
+        script=_just_as_it_has_nothing_to_do,
     ),
     Scenario(
         name="a-trickle-while-windows-are-under-way",

@@ -13,23 +13,6 @@ if TYPE_CHECKING:
 
 
 _PAST_A_DOUBLE = 2**53 + 1
-_LARGE = 40_000
-
-
-async def _a_large_event_is_changed(stage: Stage) -> None:
-    sender = await stage.open()
-    event = {"n": 1, "text": "x" * _LARGE}
-    await sender.enqueue(event)
-    event["text"] = "changed"
-    await sender.delivered()
-    await stage.pause(0.1)
-    await sender.stop()
-
-
-async def _half_a_pair(stage: Stage) -> None:
-    sender = await stage.open()
-    await sender.enqueue({"n": 1, "text": "half of a pair: \ud800"}, {"n": 2, "text": "behind it"})
-    await sender.stop()
 
 
 async def _bursts_and_a_trickle(stage: Stage) -> None:
@@ -64,43 +47,6 @@ async def _a_trickle(stage: Stage) -> None:
     await sender.stop()
 
 
-async def _odd_but_legal(stage: Stage) -> None:
-    sender = await stage.open()
-    await sender.enqueue(
-        {"n": 1, "text": "Zoë 🦔 日本語 \u2028 \u2029 \x7f"},
-        {"n": 2, "text": 'line one\nline two\r\n\ttab "quoted" \\ back \x00 nul'},
-        {"n": 4, "floats": [0.1, -1.5e-300, 1e22, 5e-324, 123456.789]},
-        {"n": 5, "nested": {"null": None, "list": [None, [], {}, [[None]]]}, "true": True, "one": 1},
-        {"n": 6, "empty": {}, "": "the empty key", " ": "a space"},
-        {"z": 1, "a": 2, "n": 7},
-        {},
-    )
-    await sender.delivered()
-    await sender.stop()
-
-
-async def _large_integers(stage: Stage) -> None:
-    sender = await stage.open()
-    await sender.enqueue({"n": 1, "large": 2**53 + 1, "larger": -(2**63), "largest": 2**64 - 1})
-    await sender.delivered()
-    await sender.stop()
-
-
-async def _reuses_its_dict(stage: Stage) -> None:
-    sender = await stage.open()
-    tags: list[str] = []
-    event: dict[str, object] = {"type": "state", "tags": tags}
-    for number in range(1, 9):
-        event["n"] = number
-        tags.append(f"tag {number}")
-        await sender.enqueue(event)
-    tags.append("after enqueue")
-    event["n"] = "changed"
-    await sender.delivered(8)
-    await stage.pause(0.5)
-    await sender.stop()
-
-
 async def _restarted(stage: Stage) -> None:
     sender = await stage.open()
     await sender.enqueue(*numbered(5))
@@ -108,6 +54,18 @@ async def _restarted(stage: Stage) -> None:
     await sender.enqueue(*numbered(5, first=6))
     await sender.delivered()
     await sender.stop()
+
+
+async def _a_successor_in_the_same_process(stage: Stage) -> None:
+    """Between two senders of one run, another writer has its turn."""
+    first = await stage.open()
+    await first.enqueue(*numbered(4))
+    await first.stop(complete=False)
+    stage.backend.set_run(first.run_id, last_accepted_seq=7, why="another writer wrote 5 to 7")
+    successor = await stage.open()
+    await successor.enqueue(*numbered(4, first=5))
+    await stage.pause(3.0)
+    await successor.stop()
 
 
 async def _two_runs(stage: Stage) -> None:
@@ -130,27 +88,6 @@ SCENARIOS = (
         script=two_bursts,
         stands_at=_PAST_A_DOUBLE,
         ability="big-integers",
-    ),
-    Scenario(
-        name="integers-past-what-a-double-holds",
-        rules=("WIRE-4", "DLV-1"),
-        story="Integers of up to 64 bits, which floating point can't tell from their neighbours.",
-        script=_large_integers,
-        ability="big-integers",
-    ),
-    Scenario(
-        name="a-large-event-is-changed-by-its-caller",
-        rules=("WIRE-4",),
-        story="An event of 40,000 bytes is changed right after it was enqueued.",
-        script=_a_large_event_is_changed,
-        settings={"max_event_bytes": 90_000},
-    ),
-    Scenario(
-        name="half-of-a-surrogate-pair",
-        rules=("WIRE-4",),
-        story="A text holds half of a surrogate pair: it is refused, or escaped, and never turned into something else.",
-        script=_half_a_pair,
-        ability="lone-surrogates",
     ),
     Scenario(
         name="a-backend-that-does-nothing-wrong",
@@ -184,19 +121,6 @@ SCENARIOS = (
         faults=(on_data(Latency(seconds=0.12)),),
     ),
     Scenario(
-        name="events-that-are-odd-but-legal",
-        rules=("WIRE-1", "WIRE-4"),
-        story="Non-ASCII text, line ends in strings, floats, nested nulls, the empty key.",
-        script=_odd_but_legal,
-    ),
-    Scenario(
-        name="the-caller-reuses-its-dict",
-        rules=("WIRE-4", "DLV-1"),
-        story="The caller changes an event after `enqueue`, and the first attempt is reset before it is taken.",
-        script=_reuses_its_dict,
-        faults=(on_data(ResetPeer(phase="before-accept"), 1),),
-    ),
-    Scenario(
         name="a-run-that-stands-at-42",
         rules=("SEQ-1", "SEQ-5", "DLV-1", "DLV-2", "DRN-1"),
         story="A restarted sender, and its first answer takes so long that events are enqueued before it.",
@@ -222,6 +146,13 @@ SCENARIOS = (
             faults=(FaultRule(fault=Status(status=200, body=body), of="sync", requests=(1,)),),
         )
         for name, body in {"a-page-of-html": "<html>OK</html>", "an-empty-object": "{}", "a-list": "[]"}.items()
+    ),
+    Scenario(
+        name="a-successor-in-the-same-process",
+        rules=("SEQ-1", "DLV-1"),
+        story="A run is handed over, another writer takes three numbers, and the process opens a second sender for it.",
+        script=_a_successor_in_the_same_process,
+        capability="handoff",
     ),
     Scenario(
         name="two-runs-in-one-process",

@@ -55,6 +55,7 @@ SCENARIOS = (
             rules=("RTY-7", "DLV-1", "DLV-2", "DLV-3"),
             story=f"Of eight events {name.replace('-', ' ')} are over the backend's limit; the sender's is higher.",
             script=partial(_with_poison_at, places),
+            settings={"max_retry_delay": 1.0},  # each is refused several times before it is dropped
             limits=Limits(max_line_bytes=2_000),
         )
         for name, places in _PLACES.items()

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from conformance.scenario import Scenario, numbered
-from conformance.scenarios.scripts import on_completion, on_data
+from conformance.scenarios.scripts import on_all, on_completion, on_data
 from fake_backend.faults import Latency, ResetPeer, Stall, Status
 from fake_backend.records import RequestStarted
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from fake_backend.faults import Phase
 
 _LONG_AFTER = 40.0
+_DEADLINE = 3.0
+_AN_HOUR = 3_600.0
 
 
 async def _delivered_then_stop(stage: Stage) -> None:
@@ -72,6 +74,28 @@ async def _stopped_with_two_wishes_at_once(first: bool, stage: Stage) -> None:  
     await asyncio.gather(sender.stop(complete=first), sender.stop(complete=not first))
 
 
+async def _stopped_again_halfway(stage: Stage) -> None:
+    """The backend never answers again, and stop is called again when half of its deadline has passed."""
+    sender = await stage.open()
+    await sender.enqueue(*numbered(5))
+    await sender.delivered()
+    await stage.go_down()
+    await sender.enqueue(*numbered(5, first=6))
+    stopping = asyncio.ensure_future(sender.stop())
+    await stage.pause(_DEADLINE / 2)
+    await asyncio.gather(stopping, sender.stop())
+
+
+async def _set_back_during_a_drain(stage: Stage) -> None:
+    sender = await stage.open()
+    await sender.enqueue(*numbered(5))
+    await stage.pause(0.3)
+    stopping = asyncio.ensure_future(sender.stop())
+    await stage.pause(1.0)
+    stage.step_wall_clock(-_AN_HOUR)
+    await stopping
+
+
 async def _a_caller_leaves(stage: Stage) -> None:
     """The first of two callers of stop is cancelled in the middle of the drain."""
     sender = await stage.open()
@@ -90,7 +114,6 @@ async def _long_after_stop(stage: Stage) -> None:
     await stage.pause(_LONG_AFTER)
 
 
-_DEADLINE = 3.0
 _AROUND_THE_DEADLINE: dict[str, tuple[float, Phase]] = {
     "ends-just-before": (2.95, "after-accept"),
     "ends-with": (_DEADLINE, "after-accept"),
@@ -146,6 +169,21 @@ SCENARIOS = (
         story="Whoever stopped first is cancelled while it drains; two others stop after that.",
         script=_a_caller_leaves,
         faults=(on_data(Latency(seconds=1.0), 1),),
+    ),
+    Scenario(
+        name="stopped-again-halfway-to-the-deadline",
+        rules=("DRN-3", "DRN-7"),
+        story="The backend is down, and stop is called again when half of its time has passed.",
+        script=_stopped_again_halfway,
+        settings={"stop_timeout": _DEADLINE},
+    ),
+    Scenario(
+        name="the-wall-clock-is-set-back-during-a-drain",
+        rules=("DRN-3", "DRN-4"),
+        story="Every request is answered 503, and while stop waits for its deadline the clock goes back by an hour.",
+        script=_set_back_during_a_drain,
+        settings={"stop_timeout": _DEADLINE},
+        faults=(on_all(Status(status=503)),),
     ),
     Scenario(
         name="long-after-stop",

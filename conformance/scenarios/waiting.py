@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -73,6 +75,38 @@ async def _delivered_then_stop(stage: Stage) -> None:
     await sender.stop()
 
 
+async def _asked_to_wait_for_minutes(stage: Stage) -> None:
+    # Where time is real, seconds have to do.
+    asked = _MINUTES if stage.network is not None else 8
+    stage.backend.add_fault(on_data(Status(status=503, headers={"Retry-After": str(asked)}), 2))
+    sender = await stage.open()
+    await sender.enqueue(*numbered(6))
+    await sender.delivered()
+    await stage.pause(0.1)
+    await sender.enqueue(*numbered(6, first=7))
+    await sender.delivered(within=2 * _MINUTES)
+    await stage.pause(0.1)
+    await sender.stop()
+
+
+async def _asked_to_wait_until(form: str, stage: Stage) -> None:
+    at = datetime.fromtimestamp(int(time.time()) + 4, tz=UTC).strftime(form)
+    stage.backend.add_fault(on_data(Status(status=503, headers={"Retry-After": at}), 2))
+    await two_bursts(stage)
+
+
+async def _the_clock_is_set_meanwhile(seconds: float, stage: Stage) -> None:
+    sender = await stage.open()
+    await sender.enqueue(*numbered(6))
+    await stage.pause(1.0)
+    stage.step_wall_clock(seconds)
+    await sender.delivered()
+    await stage.pause(0.1)
+    await sender.stop()
+
+
+_MINUTES = 300
+_OLD_FORMS = {"of-rfc-850": "%A, %d-%b-%y %H:%M:%S GMT", "of-asctime": "%a %b %d %H:%M:%S %Y"}
 _NONSENSE = {
     "below-zero": "-5",
     "zero": "0",
@@ -95,6 +129,31 @@ SCENARIOS = (
         script=_enqueue_and_stop,
         settings={"max_retry_delay": 0.5},
         faults=(on_data(Status(status=503, headers={"Retry-After": "3"}), 1),),
+    ),
+    Scenario(
+        name="asked-to-wait-for-five-minutes",
+        rules=("RTY-3", "DLV-1"),
+        story="The second window is answered 503 with Retry-After: 300, and there are five minutes to wait.",
+        script=_asked_to_wait_for_minutes,
+    ),
+    *(
+        Scenario(
+            name=f"asked-to-wait-until-a-date-{name}",
+            rules=("RTY-3", "DLV-1"),
+            story="The second window is answered 503 with a date in a form that HTTP still asks clients to read.",
+            script=partial(_asked_to_wait_until, form),
+        )
+        for name, form in _OLD_FORMS.items()
+    ),
+    *(
+        Scenario(
+            name=f"the-wall-clock-is-set-{name}-during-a-wait",
+            rules=("RTY-3", "RTY-1", "DLV-1"),
+            story=f"The first window is answered 503 with Retry-After: 3; meanwhile the clock goes {name} by an hour.",
+            script=partial(_the_clock_is_set_meanwhile, seconds),
+            faults=(on_data(Status(status=503, headers={"Retry-After": "3"}), 1),),
+        )
+        for name, seconds in (("forward", 3_600.0), ("back", -3_600.0))
     ),
     Scenario(
         name="a-failure-long-after-one-that-asked-to-wait",

@@ -74,6 +74,11 @@ class VirtualClock:
         self.on_advance: Callable[[float], object] | None = None
         """Told the seconds by which the clock moves, after it has."""
 
+    def step_wall_clock(self, seconds: float) -> None:
+        """Have those who are told of advances believe that one of so many seconds was made, forward or back."""
+        if self.on_advance is not None:
+            self.on_advance(seconds)
+
     def advance(self, seconds: float) -> None:
         """Move on by `seconds`, rounded to a tick."""
         self._nanoseconds += round(seconds * NANOSECONDS)

@@ -36,6 +36,13 @@ class Simulation:
         """Tell the virtual time, in seconds since the simulation began; `loop.time()` is the same."""
         return self._loop.time()
 
+    def step_wall_clock(self, seconds: float) -> None:
+        """Set the wall clock forward, or back, as a time server or a machine that was suspended does.
+
+        `time.time()` and dates jump; `loop.time()`, `time.monotonic()` and all timers go on as if nothing had happened.
+        """
+        self._loop.selector.clock.step_wall_clock(seconds)
+
 
 def simulate(
     main: Callable[[Simulation], Coroutine[Any, Any, T]],

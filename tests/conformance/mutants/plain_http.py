@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
@@ -85,6 +86,7 @@ class PlainHttp:
     def read_date(self, value: str) -> float:
         """Read how many seconds from now a date is; 0 if it is none."""
         try:
-            return parsedate_to_datetime(value).timestamp() - time.time()
+            at = parsedate_to_datetime(value)
         except (ValueError, OverflowError):
             return 0.0
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - time.time()

@@ -42,6 +42,18 @@ CLOCKS: dict[str, tuple[Callable[[], Any], Any]] = {
 }
 
 
+def test_the_wall_clock_can_be_set_while_time_goes_on() -> None:
+    """Forward and back; timers, and clocks that don't step, take no notice; and the next simulation begins anew."""
+
+    async def main(sim: Simulation) -> tuple[float, float, float]:
+        sim.step_wall_clock(-3_600.0)
+        await asyncio.sleep(1.0)
+        sim.step_wall_clock(7_200.0)
+        return time.time() - EPOCH.timestamp(), time.monotonic(), sim.time()
+
+    assert simulate(main) == simulate(main) == (3_601.0, 1.0, 1.0)
+
+
 @pytest.mark.parametrize("name", CLOCKS)
 def test_each_clock_tells_the_time_of_the_simulation(name: str) -> None:
     """From the same epoch each time, and however the program got hold of the function."""
