@@ -20,6 +20,7 @@ from conformance.history import (
     StopReturned,
     StrayRequest,
 )
+from conformance.printable import printable
 from fake_backend.records import (
     AnswerSent,
     BodyEnded,
@@ -34,11 +35,19 @@ from fake_backend.records import (
 if TYPE_CHECKING:
     from conformance.history import AnyRecord
 
+_LONGEST = 2_000
 _MOST = 100
 
 
 def in_words(record: AnyRecord) -> str:
-    """A record as a line of prose, without its time."""
+    """A record as a line of prose, without its time.
+
+    What a sender or a backend said in it can't drive a terminal: control characters are escaped.
+    """
+    return printable(_words(record), most=_LONGEST)
+
+
+def _words(record: AnyRecord) -> str:
     match record:
         case SenderOpened():
             return f"sender {record.sender} is opened for run {record.run_id}"

@@ -1,6 +1,6 @@
 """A report as data: the one structure that report.json, junit.xml and report.html are made of.
 
-All text in it can be printed: see `conformance.report.printable`. Times are seconds since the beginning of the history
+All text in it can be printed: see `conformance.printable`. Times are seconds since the beginning of the history
 that they are from.
 """
 

@@ -18,9 +18,9 @@ from conformance.history import (
     StopReturned,
     StrayRequest,
 )
+from conformance.printable import printable
 from conformance.prose import in_words
 from conformance.report.model import Moment
-from conformance.report.printable import printable
 from fake_backend.records import (
     AnswerSent,
     BodyEnded,

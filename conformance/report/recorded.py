@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from conformance.catalogue import rule_of
 from conformance.history import History, SenderOpened
 from conformance.judge import check
-from conformance.report.printable import printable
+from conformance.printable import printable
 from conformance.report.told import made_by, told_with_timeline
 from fake_backend.records import RequestStarted
 

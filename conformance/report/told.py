@@ -7,6 +7,7 @@ from itertools import chain, count, groupby
 from typing import TYPE_CHECKING
 
 from conformance.judge import Judgement, level_reached
+from conformance.printable import printable
 from conformance.prose import in_words
 from conformance.report.model import (
     Contradiction,
@@ -18,7 +19,6 @@ from conformance.report.model import (
     Timeline,
     Unjudged,
 )
-from conformance.report.printable import printable
 from conformance.report.timeline import timeline_of
 
 if TYPE_CHECKING:

@@ -73,6 +73,10 @@ WORDS: list[tuple[AnyRecord, str]] = [
         StopReturned(time=0.4, sender=1, call=1, report=Report(delivered=0, undelivered=0, completed=False)),
         "sender 1: stop returns a report: 0 delivered, 0 undelivered, not completed",
     ),
+    (
+        LineReceived(time=0.4, request=1, run_id="r", size=9, decision="invalid", raw="\x1b[2J\ud800\u2028é"),
+        "request 1: a line of 9 bytes is invalid: \\u001b[2J\\ud800\\u2028é",
+    ),
     (StopOverdue(time=0.5, sender=1, call=1), "sender 1: stop has not returned, and is waited for no longer"),
     (
         StopCancelled(time=0.5, sender=1, call=1),

@@ -11,6 +11,7 @@ from tests.conformance.mutants import (
     numbering,
     retrying,
     stopping,
+    subtle,
     waiting,
     wire,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "numbering",
     "retrying",
     "stopping",
+    "subtle",
     "waiting",
     "wire",
 ]
