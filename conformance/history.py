@@ -154,13 +154,17 @@ class History(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         """
         try:
             return msgspec.json.decode(text, type=cls)
-        except (RecursionError, UnicodeEncodeError) as error:
-            raise msgspec.DecodeError(f"it is no JSON that can be read: {error}") from error
+        except RecursionError:
+            raise msgspec.DecodeError("it is nested too deeply") from None
+        except UnicodeEncodeError as error:
+            raise msgspec.DecodeError(f"it holds half of a surrogate pair: {error.reason}") from None
         except msgspec.ValidationError:
             raise
         except msgspec.DecodeError as error:
             try:
                 plain = json.loads(text)
-            except (ValueError, RecursionError):
+            except RecursionError:
+                raise msgspec.DecodeError("it is nested too deeply") from None
+            except ValueError:
                 raise error from None
             return msgspec.convert(plain, cls)  # it was a lone surrogate, which is JSON
