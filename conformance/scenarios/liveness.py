@@ -78,7 +78,9 @@ async def _just_as_it_has_nothing_to_do(stage: Stage) -> None:
         await stage.pause(1.0)
         answers = _answers(stage)
         await sender.enqueue(*numbered(1, first=2 * turns + 2))
-        while _answers(stage) == answers and stage.network is not None:
+        for _ in range(_LOOKS if stage.network is not None else 0):
+            if _answers(stage) > answers:
+                break
             await stage.pause(_SOON)
         for _ in range(turns):
             await asyncio.sleep(0)
@@ -96,6 +98,7 @@ def _answers(stage: Stage) -> int:
 _LATENCY = 0.005
 _SOON = 0.001
 _TURNS = 12
+_LOOKS = 200
 _TROUBLE: dict[str, Fault] = {
     "a-503": Status(status=503),
     "a-reset": ResetPeer(phase="after-accept"),
