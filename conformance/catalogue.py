@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import difflib
-import tomllib
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import resources
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from conformance.checkers import delivery, drain, liveness, numbers, retry, windows, wire
-from conformance.errors import UnknownRuleError
+from conformance.errors import SuiteError, UnknownRuleError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,13 +34,45 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """A rule of the catalogue. `check` judges the evidence of one history, however it came about."""
+    """A rule of the catalogue.
+
+    Attributes:
+        id: By which it is known, for good.
+        level: How binding it is.
+        claim: What it says.
+        loss: What is lost where it is broken, in a sentence.
+        why: How that shows in production.
+        causes: What commonly breaks it.
+        fix: What to do about it.
+        check: Judges the evidence of one history, however it came about.
+        capability: What a sender must claim to be bound by it.
+    """
 
     id: str
     level: Level
     claim: str
     loss: str
+    why: str
+    causes: tuple[str, ...]
+    fix: str
     check: Checker
+    capability: str | None = None
+
+    @property
+    def family(self) -> str:
+        """The beginning of its id, which it shares with those that are about the same."""
+        return self.id.partition("-")[0]
+
+
+class _Text(msgspec.Struct, forbid_unknown_fields=True):
+    """What rules.toml says of a rule."""
+
+    level: Level
+    claim: str
+    loss: str
+    why: str
+    causes: tuple[str, ...]
+    fix: str
     capability: str | None = None
 
 
@@ -95,17 +128,13 @@ _CHECKERS: dict[str, Checker] = {
 
 
 def _read_rules() -> tuple[Rule, ...]:
-    texts = tomllib.loads(resources.files("conformance").joinpath("rules.toml").read_text(encoding="utf-8"))
+    text = resources.files("conformance").joinpath("rules.toml").read_text(encoding="utf-8")
+    rules = msgspec.toml.decode(text, type=dict[str, _Text])
+    if rules.keys() != _CHECKERS.keys():
+        differ = ", ".join(sorted(rules.keys() ^ _CHECKERS.keys()))
+        raise SuiteError(f"rules.toml and the checkers don't know the same rules: {differ}")
     return tuple(
-        Rule(
-            id=rule_id,
-            level=Level(text["level"]),
-            claim=text["claim"],
-            loss=text["loss"],
-            check=_CHECKERS[rule_id],
-            capability=text.get("capability"),
-        )
-        for rule_id, text in texts.items()
+        Rule(id=rule_id, check=_CHECKERS[rule_id], **msgspec.structs.asdict(text)) for rule_id, text in rules.items()
     )
 
 

@@ -1,12 +1,17 @@
-"""Makes docs/guarantees.md of the catalogue: `python -m conformance.rules_page > docs/guarantees.md`."""
+"""Makes docs/guarantees.md and docs/rules/ of the catalogue: `python -m conformance.rules_page docs`."""
 
 from __future__ import annotations
 
 import sys
-from itertools import groupby
+from itertools import groupby, pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from conformance.catalogue import RULES
 from conformance.scenarios import SCENARIOS
+
+if TYPE_CHECKING:
+    from conformance.catalogue import Rule
 
 _FAMILIES = {
     "WIRE": "what goes out",
@@ -22,8 +27,9 @@ _HEAD = """\
 # What a sender must guarantee
 
 The rules of `sendproof check`. Each is judged by what the backend saw and accepted and by when calls returned, never by
-what the sender says of itself, except where the rule is about that. This page is made from the catalogue
-(`python -m conformance.rules_page`); `sendproof check --explain DRN-3` tells how a rule is attacked.
+what the sender says of itself, except where the rule is about that. Each has a page that tells why it matters, what
+commonly breaks it, how to mend that, and how it is attacked; `sendproof check --explain DRN-3` prints the same. The
+pages are made from the catalogue (`python -m conformance.rules_page docs`).
 
 **MUST** binds every sender, **SHOULD** every good one, **OPTIONAL** those that claim the capability beside it.
 
@@ -32,21 +38,82 @@ outcome the sender can't know.
 """
 
 
-def render() -> str:
-    """The page, as Markdown."""
+def pages() -> dict[str, str]:
+    """Every page by its path in the folder of docs, as Markdown."""
+    neighbours = dict(zip((rule.id for rule in RULES), _neighbours(), strict=True))
+    return {"guarantees.md": _overview()} | {f"rules/{rule.id}.md": _page(rule, *neighbours[rule.id]) for rule in RULES}
+
+
+def _overview() -> str:
     parts = [_HEAD]
-    for family, rules in groupby(RULES, lambda rule: rule.id.partition("-")[0]):
+    for family, rules in groupby(RULES, lambda rule: rule.family):
         parts.append(f"## {family}: {_FAMILIES[family]}\n")
         parts.append(
             "| rule | level | claim | what is lost where it is broken | attacks |\n| --- | --- | --- | --- | ---: |"
         )
         for rule in rules:
-            level = f"{rule.level} `{rule.capability}`" if rule.capability else rule.level
-            attacks = sum(rule.id in scenario.rules for scenario in SCENARIOS)
-            parts.append(f"| {rule.id} | {level} | {rule.claim} | {rule.loss} | {attacks} |")
+            link = f"[{rule.id}](rules/{rule.id}.md)"
+            parts.append(f"| {link} | {_level(rule)} | {rule.claim} | {rule.loss} | {len(_attacks(rule))} |")
         parts.append("")
     return "\n".join(parts)
 
 
+def _page(rule: Rule, before: Rule | None, after: Rule | None) -> str:
+    attacks = "\n".join(f"| `{name}` | {story} |" for name, story in _attacks(rule))
+    causes = "\n".join(f"- {cause}" for cause in rule.causes)
+    links = [f"[{rule.family}: {_FAMILIES[rule.family]}](../guarantees.md)"]
+    links += [f"{word}: [{each.id}]({each.id}.md)" for word, each in (("before", before), ("next", after)) if each]
+    return f"""\
+# {rule.id}: {rule.claim}
+
+{_level(rule)}
+
+## Why it matters
+
+{rule.loss} {rule.why}
+
+## What commonly breaks it
+
+{causes}
+
+## How to mend it
+
+{rule.fix}
+
+## How it is attacked
+
+`sendproof check --rule {rule.id}` performs these scenarios; every other one is held against the rule too.
+
+| scenario | what happens |
+| --- | --- |
+{attacks}
+
+{" · ".join(links)}
+"""
+
+
+def _level(rule: Rule) -> str:
+    return f"{rule.level} `{rule.capability}`" if rule.capability else str(rule.level)
+
+
+def _attacks(rule: Rule) -> list[tuple[str, str]]:
+    return [(scenario.name, scenario.story) for scenario in SCENARIOS if rule.id in scenario.rules]
+
+
+def _neighbours() -> list[tuple[Rule | None, Rule | None]]:
+    padded = [None, *RULES, None]
+    return [(before, after) for (before, _), (_, after) in pairwise(pairwise(padded))]
+
+
+def write(docs: Path) -> None:
+    """Write every page into the folder of docs, and remove those of rules that are gone."""
+    (docs / "rules").mkdir(exist_ok=True)
+    made = pages()
+    for stale in {path.name for path in (docs / "rules").glob("*.md")} - {Path(path).name for path in made}:
+        (docs / "rules" / stale).unlink()
+    for path, text in made.items():
+        (docs / path).write_text(text, encoding="utf-8")
+
+
 if __name__ == "__main__":
-    sys.stdout.write(render())
+    write(Path(sys.argv[1]))

@@ -20,7 +20,8 @@ from conformance.scenarios import SCENARIOS
 from conformance.simulation import SimulationError
 from conformance.subject import AT_A_TIME, attached_subject, named_subject, subject_of_a_command
 from conformance.worlds import SimulatedWorld
-from sendproof.verdicts import explain, list_rules, print_verdicts, verdict_console
+from sendproof.explain import explain
+from sendproof.verdicts import list_rules, print_verdicts, verdict_console
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,7 +101,7 @@ wrong; 2 if none failed but some could not be judged.
     show_default=True,
     help="must: the MUST rules. should: these and the SHOULD rules. all: and what the sender's capabilities promise.",
 )
-@click.option("--real", is_flag=True, help="Use real sockets and real time (some 25 s), instead of virtual time.")
+@click.option("--real", is_flag=True, help="Use real sockets and real time (under a minute), instead of virtual time.")
 @click.option(
     "--known-failing",
     metavar="FILE",

@@ -80,22 +80,6 @@ def list_rules(console: Console, rules: Sequence[Rule], scenarios: Sequence[Scen
     console.print(table)
 
 
-def explain(console: Console, rule: Rule, scenarios: Sequence[Scenario]) -> None:
-    """Print what a rule claims, what its failure costs, and how it is attacked."""
-    console.print(Text.assemble((rule.id, "bold"), f"  {rule.level}"))
-    if rule.capability:
-        console.print(f"Only for senders that claim the capability {rule.capability}.")
-    console.print()
-    console.print(rule.claim)
-    console.print()
-    console.print(Text.assemble(("Where it is broken: ", "bold"), rule.loss))
-    console.print()
-    console.print(Text("How it is attacked:", style="bold"))
-    for scenario in scenarios:
-        if rule.id in scenario.rules:
-            _indent(console, Text.assemble((scenario.name, "cyan"), f"\n  {scenario.story}"), by=2)
-
-
 def print_violation(console: Console, violation: Violation, *, began: float, indent: int) -> None:
     """Print a contradiction, and the records behind it with their times since the beginning."""
     _indent(console, Text(violation.sentence, style="red"), by=indent)

@@ -22,7 +22,7 @@ from sendproof.check import check
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def blocks(language: str) -> list[str]:
@@ -44,9 +44,20 @@ def test_every_link_leads_somewhere(page: Path) -> None:
     assert missing == []
 
 
-def test_the_guarantees_page_is_made_of_the_catalogue() -> None:
-    """docs/guarantees.md is what `python -m conformance.rules_page` prints."""
-    assert (ROOT / "docs" / "guarantees.md").read_text(encoding="utf-8") == rules_page.render()
+def test_the_pages_of_the_rules_are_made_of_the_catalogue() -> None:
+    """docs/guarantees.md and docs/rules/ are what `python -m conformance.rules_page docs` writes, and nothing else."""
+    docs = ROOT / "docs"
+    written = {path.relative_to(docs).as_posix(): path.read_text(encoding="utf-8") for path in docs.glob("rules/*")}
+    written["guarantees.md"] = (docs / "guarantees.md").read_text(encoding="utf-8")
+    assert written == rules_page.pages()
+
+
+def test_pages_of_rules_that_are_gone_are_removed(tmp_path: Path) -> None:
+    """What is written is all that is there."""
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "OLD-1.md").touch()
+    rules_page.write(tmp_path)
+    assert {path.name for path in (tmp_path / "rules").iterdir()} == {f"{rule.id}.md" for rule in RULES}
 
 
 @pytest.mark.parametrize("page", ["README.md", "CHANGELOG.md"])

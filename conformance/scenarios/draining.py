@@ -30,6 +30,17 @@ async def _delivered_then_stop(stage: Stage) -> None:
     await sender.stop()
 
 
+async def _delivered_then_stopped_twice(stage: Stage) -> None:
+    """A quick sender returns from stop as the answer comes: that it has heard it is certain by the second call."""
+    sender = await stage.open()
+    await sender.enqueue(*numbered(6))
+    await sender.delivered()
+    await stage.pause(0.2)
+    await sender.stop()
+    await stage.pause(1.0)
+    await sender.stop()
+
+
 async def _stop_while_down(stage: Stage) -> None:
     sender = await stage.open()
     await sender.enqueue(*numbered(6))
@@ -186,7 +197,7 @@ SCENARIOS = (
         Scenario(
             name=f"stopped-with-{name}{where}",
             rules=("DRN-3", "DRN-4", "DRN-5"),
-            story=f"Every {what} meets it, for longer than the deadline.",
+            story=f"Every {what} meets {name.replace('-', ' ')}, for longer than the deadline.",
             script=script,
             settings=_DEADLINE,
             faults=(aim(fault),),
@@ -255,8 +266,8 @@ SCENARIOS = (
         Scenario(
             name=f"completions-answered-{status}",
             rules=("RTY-6", "DRN-3", "DRN-4"),
-            story=f"Everything is delivered, and every completion is answered {status}.",
-            script=_delivered_then_stop,
+            story=f"Everything is delivered, and every completion is answered {status}; stop is called twice.",
+            script=_delivered_then_stopped_twice,
             faults=(on_completion(Status(status=status)),),
         )
         for status in (401, 403, 404, 410)

@@ -1,0 +1,46 @@
+"""A rule, explained in a terminal: what its page in the docs says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.markdown import Markdown
+from rich.padding import Padding
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+
+    from conformance.catalogue import Rule
+    from conformance.scenario import Scenario
+
+
+def explain(console: Console, rule: Rule, scenarios: Sequence[Scenario]) -> None:
+    """Print what a rule claims, why it matters, what commonly breaks it, how to mend that, and how it is attacked."""
+    console.print(Text.assemble((rule.id, "bold"), f"  {rule.level}"))
+    if rule.capability:
+        console.print(f"Only for senders that claim the capability {rule.capability}.")
+    console.print()
+    console.print(rule.claim)
+    _heading(console, "Why it matters:")
+    _paragraph(console, f"{rule.loss} {rule.why}")
+    _heading(console, "What commonly breaks it:")
+    _paragraph(console, "\n".join(f"- {cause}" for cause in rule.causes))
+    _heading(console, "How to mend it:")
+    _paragraph(console, rule.fix)
+    _heading(console, "How it is attacked:")
+    for scenario in scenarios:
+        if rule.id in scenario.rules:
+            attack = Text.assemble((scenario.name, "cyan"), f"\n  {scenario.story}")
+            console.print(Padding(attack, (0, 0, 0, 2), expand=False))
+
+
+def _heading(console: Console, text: str) -> None:
+    console.print()
+    console.print(Text(text, style="bold"))
+
+
+def _paragraph(console: Console, markdown: str) -> None:
+    console.print(Padding(Markdown(markdown), (0, 0, 0, 2)))
