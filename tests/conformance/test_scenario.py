@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
+from conformance.history import RetryAfterAsked
 from conformance.scenario import Scenario, Stage, numbered
 from conformance.worlds import SimulatedWorld
 from fake_backend import FaultRule, Status
@@ -27,9 +28,10 @@ class AsksForEver:
         self.task = asyncio.create_task(self.ask())
 
     async def ask(self) -> None:
+        headers = {"Authorization": f"Bearer {self.settings.token}"}
         async with aiohttp.ClientSession() as session:
             while True:
-                async with session.post(self.settings.url, data=b""):
+                async with session.post(self.settings.url, data=b"", headers=headers):
                     pass
 
     def enqueue(self, _event: Any) -> str:
@@ -55,11 +57,24 @@ def test_a_flood_of_requests_ends_the_scenario() -> None:
     assert 2_000 < len(requests) < 2_100
 
 
-@pytest.mark.parametrize("value", ["", "soon", "-1", "1.5"])
+@pytest.mark.parametrize("value", ["", "soon", "-1", "1.5", "²"])
 def test_a_retry_after_that_makes_no_sense_asks_for_nothing(value: str) -> None:
     """It is answered as it is, and the scenario goes on."""
     fault = FaultRule(fault=Status(status=503, headers={"Retry-After": value}), requests=(1,))
     scenario = Scenario(name="nonsense", rules=(), story="", script=one_event, faults=(fault,))
     history = SimulatedWorld().perform(scenario, AsksForEver)
-    assert not [record for record in history.records if type(record).__name__ == "RetryAfterAsked"]
+    assert not [record for record in history.records if isinstance(record, RetryAfterAsked)]
     assert any(isinstance(record, RequestStarted) and record.request == 2 for record in history.records)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["90", "Thu, 01 Jan 2026 00:01:30 GMT", "Thursday, 01-Jan-26 00:01:30 GMT", "Thu Jan  1 00:01:30 2026"],
+)
+def test_a_retry_after_is_read_in_each_form_that_http_has(value: str) -> None:
+    """Seconds, and a date in three forms: the oldest names no zone, and is in GMT wherever it is read."""
+    fault = FaultRule(fault=Status(status=503, headers={"Retry-After": value}), requests=(1,))
+    scenario = Scenario(name="dates", rules=(), story="", script=one_event, faults=(fault,))
+    history = SimulatedWorld().perform(scenario, AsksForEver)
+    [asked] = [record for record in history.records if isinstance(record, RetryAfterAsked)]
+    assert asked.seconds == pytest.approx(90, abs=0.1)

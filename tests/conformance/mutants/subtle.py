@@ -7,6 +7,7 @@ import time
 import unicodedata
 from dataclasses import replace
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -79,6 +80,32 @@ class TakesItsDeadlineFromTheWallClock(PlainSender):
             await asyncio.wait({self.worker}, timeout=0.25)
         await self.end()
         return self.report()
+
+
+@fails("RTY-3", "an answer asked to wait 3 s, and the next attempt came after 1")
+class WaitsByTheWallClock(PlainSender):
+    """Compares `time.time()` with the time at which it may try again."""
+
+    async def pause(self) -> None:
+        self.failures += 1
+        await self.until(time.time() + max(self.delay(), self.retry_after))
+
+    async def until(self, end: float) -> None:
+        """Wait until the wall clock says so."""
+        while (left := end - time.time()) > 0:  # noqa: ASYNC110 - a clock sets no event
+            await asyncio.sleep(min(left, 0.05))
+
+
+@fails("RTY-1", "it was never tried again")
+class BacksOffByTheWallClock(WaitsByTheWallClock):
+    """Waits for as long as it is asked to, and by the wall clock where it isn't asked."""
+
+    async def pause(self) -> None:
+        self.failures += 1
+        if self.retry_after:
+            await asyncio.sleep(max(self.delay(), self.retry_after))
+        else:
+            await self.until(time.time() + self.delay())
 
 
 @fails("WIRE-4", "never enqueued in this form")
@@ -168,6 +195,20 @@ class PollsAfterTrouble(PlainSender):
             await self.sync()
 
 
+@fails("LIV-3", "an idle sender sent a request")
+class PollsAfterAConflict(PollsAfterTrouble):
+    """Asks every fifteen seconds whether another writer has come again, once one has."""
+
+    async def pause(self) -> None:
+        was_wary = self.is_wary
+        await super().pause()
+        self.is_wary = was_wary
+
+    async def rebase(self, last: int) -> None:
+        await super().rebase(last)
+        self.is_wary = True
+
+
 @fails("LIV-2", "an event waited for")
 class ClearsItsSignalTooLate(PlainSender):
     """Looks whether there is something to send, and clears the signal one turn of the loop later."""
@@ -187,6 +228,17 @@ class KnowsOneFormOfDates(PlainSender):
         except ValueError:
             return 0.0
         return at.timestamp() - time.time()
+
+
+@fails("RTY-3", "and the next attempt came after")
+class TakesADateWithoutAZoneForLocalTime(PlainSender):
+    """Reads the date in `Retry-After` as Python gives it, which in the oldest form has no zone."""
+
+    def read_date(self, value: str) -> float:
+        try:
+            return parsedate_to_datetime(value).timestamp() - time.time()
+        except (ValueError, OverflowError):
+            return 0.0
 
 
 @fails("DLV-1", "never were at the backend, and nothing stood in their way")
