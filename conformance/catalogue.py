@@ -6,7 +6,7 @@ import difflib
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -127,18 +127,29 @@ _CHECKERS: dict[str, Checker] = {
 }
 
 
-def _read_rules() -> tuple[Rule, ...]:
-    text = resources.files("conformance").joinpath("rules.toml").read_text(encoding="utf-8")
-    rules = msgspec.toml.decode(text, type=dict[str, _Text])
-    if rules.keys() != _CHECKERS.keys():
-        differ = ", ".join(sorted(rules.keys() ^ _CHECKERS.keys()))
+def read_rules(text: str) -> tuple[Rule, ...]:
+    """The rules as rules.toml has them, each with its checker.
+
+    Raises:
+        SuiteError: A key of a rule is missing, unknown or of the wrong kind, or the checkers know other rules; the
+            message names the rule and the key.
+    """
+    tables = msgspec.toml.decode(text, type=dict[str, Any])
+    if tables.keys() != _CHECKERS.keys():
+        differ = ", ".join(sorted(tables.keys() ^ _CHECKERS.keys()))
         raise SuiteError(f"rules.toml and the checkers don't know the same rules: {differ}")
-    return tuple(
-        Rule(id=rule_id, check=_CHECKERS[rule_id], **msgspec.structs.asdict(text)) for rule_id, text in rules.items()
-    )
+    return tuple(_read_rule(rule_id, table) for rule_id, table in tables.items())
 
 
-RULES = _read_rules()
+def _read_rule(rule_id: str, table: Any) -> Rule:
+    try:
+        said = msgspec.convert(table, _Text)
+    except msgspec.ValidationError as error:
+        raise SuiteError(f"rules.toml, {rule_id}: {error}") from error
+    return Rule(id=rule_id, check=_CHECKERS[rule_id], **msgspec.structs.asdict(said))
+
+
+RULES = read_rules(resources.files("conformance").joinpath("rules.toml").read_text(encoding="utf-8"))
 CAPABILITIES = frozenset(rule.capability for rule in RULES if rule.capability is not None)
 """What a sender may claim beyond what all must do."""
 
