@@ -111,8 +111,14 @@ class StrayRequest(Record, frozen=True, kw_only=True):
     authorization: str | None
 
 
+class CutShort(Record, frozen=True, kw_only=True):
+    """The scenario was ended here, after `seconds` of real time, before its script was over."""
+
+    seconds: float
+
+
 CallRecord: TypeAlias = SenderOpened | EnqueueCalled | StopCalled | StopReturned | StopOverdue | StopCancelled
-AnyRecord: TypeAlias = CallRecord | NetworkTrouble | RetryAfterAsked | StrayRequest | BackendRecord
+AnyRecord: TypeAlias = CallRecord | NetworkTrouble | RetryAfterAsked | StrayRequest | CutShort | BackendRecord
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -7,9 +7,11 @@ simulation, is neither passed nor failed.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+import math
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from enum import StrEnum
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from conformance.abilities import ABILITIES
@@ -17,6 +19,7 @@ from conformance.catalogue import RULES, Level, rule_of
 from conformance.errors import AdapterError, SuiteError
 from conformance.evidence import Evidence
 from conformance.findings import Findings, Violation
+from conformance.history import CutShort
 from conformance.simulation import SimulationError
 from fake_backend import FakeBackendError
 
@@ -60,8 +63,20 @@ class Verdict:
     scenarios: int = 0
     failures: list[Failure] = field(default_factory=list)
     errors: list[tuple[Scenario, str]] = field(default_factory=list)
+    spared: list[Scenario] = field(default_factory=list)
+    """What was not performed, since the rules that it attacks had failed often enough."""
     known: str | None = None
     """Why it is known to fail, where it is."""
+
+    @property
+    def failed_in(self) -> int:
+        """In how many scenarios it failed."""
+        return len({failure.scenario.name for failure in self.failures})
+
+    def note_error(self, scenario: Scenario, message: str) -> None:
+        """A scenario that attacks it could not be judged."""
+        self.scenarios += 1
+        self.errors.append((scenario, message))
 
     @property
     def judgement(self) -> Judgement:
@@ -167,41 +182,81 @@ def judge(
     judged = [rule for rule in rules if rule.capability is None or rule.capability in capabilities]
     performed = [each for each in scenarios if {each.capability, each.ability} <= {None, *capabilities, *abilities}]
 
+    enough = math.inf if world.enough is None else world.enough
     errors_in_a_row = 0
+    noting = Lock()
 
-    def perform(scenario: Scenario) -> History | Exception:
+    def history_of(scenario: Scenario) -> History:
         if errors_in_a_row >= _HOPELESS:
-            return AdapterError(f"not performed, since the {_HOPELESS} before it could not be judged either")
+            raise AdapterError(f"not performed, since the {_HOPELESS} before it could not be judged either")
+        return world.perform(scenario, factory)
+
+    def perform(scenario: Scenario) -> Scenario:
+        nonlocal errors_in_a_row
+        attacked = [verdicts[rule.id] for rule in judged if rule.id in scenario.rules]
+        if attacked and all(verdict.failed_in >= enough for verdict in attacked):
+            for verdict in attacked:
+                verdict.spared.append(scenario)
+            return scenario
         try:
-            return world.perform(scenario, factory)
+            history = history_of(scenario)
         except (AdapterError, SimulationError, FakeBackendError) as error:
-            return error
+            with noting:
+                errors_in_a_row += 1
+                for verdict in attacked:
+                    verdict.note_error(scenario, f"{type(error).__name__}: {error}")
+        else:
+            results = examine(history, judged)
+            with noting:
+                errors_in_a_row = 0
+                for found in results:
+                    _note(verdicts[found.rule], scenario, found, history)
+        return scenario
 
     with ThreadPoolExecutor(world.at_a_time) as stages:
-        for scenario, history in zip(performed, stages.map(perform, performed), strict=True):
-            errors_in_a_row = errors_in_a_row + 1 if isinstance(history, Exception) else 0
-            if isinstance(history, Exception):
-                for rule in judged:
-                    if rule.id in scenario.rules:
-                        verdicts[rule.id].scenarios += 1
-                        verdicts[rule.id].errors.append((scenario, f"{type(history).__name__}: {history}"))
-            else:
-                for found in examine(history, judged):
-                    _note(verdicts[found.rule], scenario, found, history)
-            on_progress(scenario)
+        for performance in as_completed([stages.submit(perform, scenario) for scenario in performed]):
+            on_progress(performance.result())
+    order = {scenario.name: place for place, scenario in enumerate(performed)}
+    for verdict in verdicts.values():
+        verdict.failures.sort(key=lambda failure: order[failure.scenario.name])
+        verdict.errors.sort(key=lambda error: order[error[0].name])
     return list(verdicts.values())
 
 
 def contradictions(history: History, scenario: Scenario, capabilities: frozenset[str]) -> list[Violation]:
-    """What contradicts the rules in the history of a scenario, or leaves nothing to judge of those that it attacks."""
+    """What contradicts the rules in the history of a scenario, or leaves nothing to judge of those that it attacks.
+
+    Raises:
+        AdapterError: It was cut short, and nothing contradicts them until there.
+    """
     rules = [rule for rule in RULES if rule.capability is None or rule.capability in capabilities]
-    return [violation for found in examine(history, rules) for violation in _violations(scenario, found)]
+    results = examine(history, rules)
+    cut = _cut_short(history)
+    if cut is not None and not any(found.violations for found in results):
+        raise AdapterError(cut)
+    return [violation for found in results for violation in _violations(scenario, found)]
 
 
 def _note(verdict: Verdict, scenario: Scenario, found: Findings, history: History) -> None:
+    cut = _cut_short(history)
+    if cut is not None and not found.violations:
+        if found.rule in scenario.rules:
+            verdict.note_error(scenario, cut)
+        return
     verdict.scenarios += found.rule in scenario.rules
     violations = _violations(scenario, found)
     verdict.failures += [Failure(scenario=scenario, violation=each, history=history) for each in violations]
+
+
+def _cut_short(history: History) -> str | None:
+    """Why nothing can be passed by this history, if that is so."""
+    last = next((each for each in reversed(history.records) if isinstance(each, CutShort)), None)
+    if last is None:
+        return None
+    return (
+        f"the scenario was cut short after {last.seconds:g} s, a multiple of what it takes: "
+        "the sender, or its adapter, keeps its caller waiting"
+    )
 
 
 def _violations(scenario: Scenario, found: Findings) -> list[Violation]:

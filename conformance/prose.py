@@ -10,6 +10,7 @@ import msgspec
 from conformance.history import (
     BackendCameUp,
     BackendWentDown,
+    CutShort,
     EnqueueCalled,
     NetworkTrouble,
     RetryAfterAsked,
@@ -71,6 +72,8 @@ def _words(record: AnyRecord) -> str:
             return f"on the network, {record.what}{lasts}"
         case RetryAfterAsked():
             return f"request {record.request}: the answer asks to wait {record.seconds:g} s"
+        case CutShort():
+            return f"the scenario is cut short, after {record.seconds:g} s"
         case StrayRequest():
             token = "with the token" if record.authorization else "without the token"
             return f"a request arrives at {record.origin}{record.path}, {token}"

@@ -59,9 +59,9 @@ class SenderConformance:
             pytest.skip(reason)
         try:
             history = subject.world.perform(scenario, subject.factory)
+            broken = contradictions(history, scenario, subject.capabilities)
         except (AdapterError, SimulationError) as error:
             pytest.fail(f"{scenario.story}\n\nIt could not be judged.\n{type(error).__name__}: {error}", pytrace=False)
-        broken = contradictions(history, scenario, subject.capabilities)
         if broken:
             told = "\n\n".join(_in_words(violation, history) for violation in broken)
             pytest.fail(f"{scenario.story}\n\n{told}", pytrace=False)

@@ -7,6 +7,7 @@ import random
 from typing import TYPE_CHECKING, Any, Protocol
 
 from conformance.adapters import AdapterPool
+from conformance.history import CutShort
 from conformance.scenario import Stage
 from conformance.simulation import LinkConditions, simulate
 
@@ -26,6 +27,11 @@ class World(Protocol):
 
     at_a_time: int
 
+    @property
+    def enough(self) -> int | None:
+        """In how many scenarios a rule has to fail so that no more are performed for its sake; None: in all of them."""
+        ...
+
     def perform(self, scenario: Scenario, factory: Any) -> History:
         """Perform a scenario with senders of a factory that suits this world, and give the history."""
         ...
@@ -38,6 +44,7 @@ class SimulatedWorld:
     """
 
     at_a_time = 1
+    enough = None
 
     def perform(self, scenario: Scenario, factory: Factory) -> History:
         """Perform a scenario.
@@ -99,14 +106,18 @@ class TcpWorld:
         at_a_time: How many.
         scale: What the times of scripts and settings are multiplied with.
         slack: How many seconds late a busy machine of two cores may be.
+        patience: After how many seconds a scenario is cut short, of which none takes a third with a sender that
+            doesn't keep its caller waiting.
     """
 
     round_trip = 0.02
+    enough = 3
 
-    def __init__(self, *, at_a_time: int = 8, scale: float = 0.25, slack: float = 0.3) -> None:
+    def __init__(self, *, at_a_time: int = 8, scale: float = 0.25, slack: float = 0.3, patience: float = 30.0) -> None:
         self.at_a_time = at_a_time
         self.scale = scale
         self.slack = slack
+        self.patience = patience
 
     def perform(self, scenario: Scenario, factory: Factory | AdapterPool) -> History:
         """Perform a scenario, with senders of this process or behind an adapter.
@@ -121,22 +132,24 @@ class TcpWorld:
 
     def _perform(self, scenario: Scenario, factory: Factory) -> History:
         stage = Stage(scenario, factory, scale=self.scale)
-        began = asyncio.run(_perform(scenario, stage))
+        began = asyncio.run(_perform(scenario, stage, patience=self.patience))
         return stage.history(world="tcp", began=began, round_trip=self.round_trip, slack=self.slack)
 
 
-async def _perform(scenario: Scenario, stage: Stage) -> float:
+async def _perform(scenario: Scenario, stage: Stage, *, patience: float | None = None) -> float:
     began = asyncio.get_running_loop().time()
     async with stage.elsewhere, stage.backend:
         script = asyncio.ensure_future(_script(scenario, stage))
         flood = asyncio.ensure_future(stage.flooded.wait())
-        await asyncio.wait({script, flood}, return_when=asyncio.FIRST_COMPLETED)
+        over, _ = await asyncio.wait({script, flood}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
         flood.cancel()
         if script.done():
             script.result()
         else:
-            # What has come until here is enough to judge.
+            # What has come until here is enough to judge, or has to be.
             script.cancel()
+            if patience is not None and not over:
+                stage.write(CutShort(time=stage.now(), seconds=patience))
     return began
 
 

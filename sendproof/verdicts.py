@@ -60,6 +60,7 @@ def print_verdicts(console: Console, title: str, verdicts: Sequence[Verdict]) ->
     _print_known(console, verdicts)
     _print_errors(console, verdicts)
     _print_skipped(console, verdicts)
+    _print_spared(console, verdicts)
     console.print()
     console.print(_count(verdicts), soft_wrap=True)
     level = level_reached(verdicts)
@@ -144,6 +145,15 @@ def _print_skipped(console: Console, verdicts: Sequence[Verdict]) -> None:
     if impossible:
         console.print()
         console.print(f"Skipped, since the language of the adapter lacks what it takes: {impossible}")
+
+
+def _print_spared(console: Console, verdicts: Sequence[Verdict]) -> None:
+    spared = {scenario.name for verdict in verdicts for scenario in verdict.spared}
+    if spared:
+        console.print()
+        console.print(
+            f"Not performed: {len(spared)} scenarios; each attacks only rules that had failed in several others by then"
+        )
 
 
 def _print_known(console: Console, verdicts: Sequence[Verdict]) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from conformance.history import (
     BackendCameUp,
     BackendWentDown,
+    CutShort,
     EnqueueCalled,
     NetworkTrouble,
     RetryAfterAsked,
@@ -165,6 +166,8 @@ class Teller:
                 return "outage", "backend", None, "good", "comes up"
             case NetworkTrouble():
                 return "trouble", "network", None, "bad", first.what
+            case CutShort():
+                return "trouble", "sender", None, "bad", f"cut short after {first.seconds:g} s"
             case StrayRequest():
                 return "stray", "sender", "network", "bad", f"to {first.origin}"
             case _:  # RetryAfterAsked, where its answer isn't the record before

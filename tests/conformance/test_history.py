@@ -12,6 +12,7 @@ from conformance.history import (
     AnyRecord,
     BackendCameUp,
     BackendWentDown,
+    CutShort,
     EnqueueCalled,
     History,
     NetworkTrouble,
@@ -89,6 +90,7 @@ WORDS: list[tuple[AnyRecord, str]] = [
     ),
     (BackendCameUp(time=0.7), "the backend comes up"),
     (RetryAfterAsked(time=0.8, request=1, seconds=2.5), "request 1: the answer asks to wait 2.5 s"),
+    (CutShort(time=0.9, seconds=30.0), "the scenario is cut short, after 30 s"),
     (
         StrayRequest(time=0.9, origin="a:80", path="/x", authorization="Bearer t"),
         "a request arrives at a:80/x, with the token",

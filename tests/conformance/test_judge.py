@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +11,13 @@ import pytest
 
 from conformance import check
 from conformance.catalogue import CAPABILITIES, RULES, Level, rule_of
-from conformance.errors import ConformanceError, SuiteError, UnknownRuleError
+from conformance.errors import AdapterError, ConformanceError, SuiteError, UnknownRuleError
+from conformance.history import CutShort
 from conformance.judge import (
     Judgement,
     Verdict,
     claimed_capabilities,
+    contradictions,
     examine,
     judge,
     scenarios_for,
@@ -22,19 +25,19 @@ from conformance.judge import (
 )
 from conformance.scenario import Scenario
 from conformance.scenarios import SCENARIOS
-from conformance.worlds import SimulatedWorld
+from conformance.worlds import SimulatedWorld, TcpWorld
 from tests.conformance.mutants.inert import DoesNothing
 from tests.conformance.mutants.plain_sender import PlainSender
 from tests.conformance.story import REPORTING, Story, event
 
 if TYPE_CHECKING:
+    from conformance.history import History
     from conformance.scenario import Stage
 
 # The catalogue of the guarantees, written once more: a rule can't be lost, nor come in by the back door.
 SHOULD = {"RTY-4", "RTY-5", "LIV-3"}
 OPTIONAL = {"DRN-4": "drain-report", "DRN-12": "handoff"}
 COUNTS = {"WIRE": 5, "SEQ": 5, "DLV": 8, "RTY": 9, "WIN": 5, "LIV": 3, "DRN": 12}
-READS_THE_WALL_CLOCK = {"503-asks-to-wait-until-a-date"}
 
 
 async def _nothing(stage: Stage) -> None:
@@ -176,6 +179,83 @@ def test_what_can_not_be_performed_is_not_judged(factory: Any, script: Any, says
     assert verdict_on("DRN-3", scenario("DRN-8", script=script), factory=factory).judgement is Judgement.SKIPPED
 
 
+class Recorded:
+    """A world in which every performance gives the same history."""
+
+    at_a_time = 1
+
+    def __init__(self, story: Story, *, enough: int | None = None) -> None:
+        self.enough = enough
+        self.performed: list[str] = []
+        self._history = story.history()
+
+    def perform(self, scenario: Scenario, _factory: Any) -> History:
+        """Give the history."""
+        self.performed.append(scenario.name)
+        return self._history
+
+
+TWICE = Story().open().enqueue(event(1)).request((1, event(1)), last=1).request((2, event(1)), last=2)
+
+
+@pytest.mark.parametrize(("enough", "times"), [(None, 5), (2, 2)])
+def test_a_rule_that_failed_often_enough_costs_no_more(enough: int | None, times: int) -> None:
+    """Where performing takes time, no scenario is performed for the sake of rules that have failed in so many."""
+    world = Recorded(TWICE, enough=enough)
+    attacks = [dataclasses.replace(scenario("DLV-2"), name=f"attack-{number}") for number in range(5)]
+    [verdict] = judge(PlainSender, rules=(rule_of("DLV-2"),), scenarios=attacks, world=world, capabilities=frozenset())
+    assert (verdict.judgement, verdict.failed_in, verdict.scenarios) == (Judgement.FAILED, times, times)
+    assert verdict.spared == attacks[times:]
+    assert world.performed == [each.name for each in attacks[:times]]
+
+
+def test_what_attacks_another_rule_is_performed_all_the_same() -> None:
+    """A scenario is spared only if every rule that it attacks has failed often enough."""
+    world = Recorded(TWICE, enough=1)
+    attacks = [
+        scenario("DLV-2"),
+        dataclasses.replace(scenario("DLV-2", "DRN-8"), name="of-both"),
+        dataclasses.replace(scenario("DLV-2"), name="of-one"),
+    ]
+    rules = (rule_of("DLV-2"), rule_of("DRN-8"))
+    judge(PlainSender, rules=rules, scenarios=attacks, world=world, capabilities=frozenset())
+    assert world.performed == ["made-by-hand", "of-both"]
+
+
+def cut(story: Story) -> Story:
+    """The story, cut short at its end."""
+    return story.write(CutShort(time=60.0, seconds=30.0))
+
+
+def test_a_scenario_that_was_cut_short_can_convict_but_not_acquit() -> None:
+    """What was seen until then contradicts a rule, or leaves it without a verdict."""
+    kept = Story().open().enqueue(event(1)).request((1, event(1)), last=1)
+    attack = scenario("DLV-2")
+    for story, judgement in ((kept, Judgement.NOT_JUDGED), (TWICE, Judgement.FAILED)):
+        [verdict] = judge(
+            PlainSender,
+            rules=(rule_of("DLV-2"),),
+            scenarios=(attack,),
+            world=Recorded(cut(story)),
+            capabilities=frozenset(),
+        )
+        assert verdict.judgement is judgement
+    with pytest.raises(AdapterError, match="cut short after 30 s"):
+        contradictions(cut(kept).history(), attack, frozenset())
+    assert contradictions(cut(TWICE).history(), attack, frozenset())
+
+
+async def _waits_for_ever(stage: Stage) -> None:
+    await stage.open()
+    await asyncio.Event().wait()
+
+
+def test_no_scenario_takes_for_ever_in_real_time() -> None:
+    """It is ended once it has taken a multiple of what it needs, and the history says so."""
+    history = TcpWorld(patience=0.05).perform(scenario("DRN-8", script=_waits_for_ever), PlainSender)
+    assert isinstance(history.records[-1], CutShort)
+
+
 def test_what_was_claimed_is_found_out() -> None:
     """The capabilities are those of a sender that the factory really made."""
     assert claimed_capabilities(SimulatedWorld(), PlainSender, scenario("DRN-8")) == CAPABILITIES
@@ -196,7 +276,7 @@ def test_a_capability_is_held_against_those_that_claim_it() -> None:
     assert found.violations
 
 
-@pytest.mark.parametrize("name", [each.name for each in SCENARIOS if each.name not in READS_THE_WALL_CLOCK])
+@pytest.mark.parametrize("name", [each.name for each in SCENARIOS])
 def test_a_performance_is_the_same_each_time(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """In virtual time, the same sender in the same scenario makes the same history, to the byte."""
     # The real time that `enqueue` took is the one thing in a history that a busy machine can change.

@@ -9,6 +9,7 @@ import pytest
 from conformance.history import (
     BackendCameUp,
     BackendWentDown,
+    CutShort,
     NetworkTrouble,
     RetryAfterAsked,
     StrayRequest,
@@ -96,6 +97,7 @@ def test_a_request_that_ends_twice_is_one_failure() -> None:
         (Story().write(BackendWentDown(time=1.0), BackendCameUp(time=2.0)), "goes down"),
         (Story().write(BackendWentDown(time=1.0), BackendCameUp(time=2.0)), "comes up"),
         (Story().write(NetworkTrouble(time=1.0, what="packets are lost")), "packets are lost"),
+        (Story().write(CutShort(time=1.0, seconds=30.0)), "cut short after 30 s"),
         (Story().write(StrayRequest(time=1.0, origin="other:1", path="/", authorization=None)), "to other:1"),
     ],
 )
