@@ -20,6 +20,7 @@ from conformance.adapters.remote import RemoteSender
 from conformance.catalogue import CAPABILITIES
 from conformance.errors import AdapterError
 from conformance.history import OUTCOMES, Report
+from conformance.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +47,7 @@ def load_factory(name: str) -> Callable[[Settings], Any]:
     try:
         target: Any = importlib.import_module(module_name)
     except Exception as error:
-        raise AdapterError(f"can't import {module_name!r}: {type(error).__name__}: {error}") from error
+        raise AdapterError(f"can't import {module_name!r}: {_told(error)}") from error
     for part in attribute.split("."):
         try:
             target = getattr(target, part)
@@ -77,7 +78,7 @@ class PluggedSender:
         try:
             outcome = self._sender.enqueue(event)
         except Exception as error:  # noqa: BLE001 - recorded; the caller decides
-            return f"raised {type(error).__name__}: {error}", 0.0
+            return f"raised {_told(error)}", 0.0
         took = time.perf_counter() - began
         if not isinstance(outcome, str) or outcome not in OUTCOMES:
             if inspect.iscoroutine(outcome):
@@ -95,7 +96,7 @@ class PluggedSender:
             if is_async:
                 report = await report
         except Exception as error:
-            raise AdapterError(f"stop raised {type(error).__name__}: {error}") from error
+            raise AdapterError(f"stop raised {_told(error)}") from error
         if not is_async:
             raise AdapterError(f"stop must be async, and it returned {report!r}")
         return None if report is None else _read_report(report)
@@ -110,7 +111,7 @@ async def made_by(factory: Callable[[Settings], Any], settings: Settings) -> Plu
     except AdapterError:
         raise
     except Exception as error:
-        raise AdapterError(f"the factory raised {type(error).__name__}: {error}") from error
+        raise AdapterError(f"the factory raised {_told(error)}") from error
     return sender if isinstance(sender, RemoteSender) else PluggedSender(sender)
 
 
@@ -160,6 +161,10 @@ def _read_report(report: Any) -> Report:
     for reason, value in dropped.items():
         _check_count(f"dropped as {reason}", value)
     return Report(**counts, completed=completed, dropped={str(key): value for key, value in dropped.items()})
+
+
+def _told(error: Exception) -> str:
+    return printable(f"{type(error).__name__}: {error}")  # whatever a sender raises, it drives no terminal
 
 
 def _check_count(name: str, value: Any) -> None:

@@ -31,7 +31,6 @@ from conformance.history import (
     StrayRequest,
 )
 from conformance.plugged import PluggedSender, made_by, snapshot
-from conformance.printable import printable
 from conformance.settings import Settings
 from fake_backend import FakeBackend, Limits
 from fake_backend.records import AnswerSent, RequestStarted
@@ -120,8 +119,7 @@ class StagedSender:
         outcome, blocked_for = sender.enqueue(event)
         self._returned(call, outcome, blocked_for if self._stage.watches_real_time else 0.0)
         if as_it_is is not None and outcome.startswith("raised"):
-            said = printable(outcome)  # whatever a sender raises, it drives no terminal
-            raise AdapterError(f"enqueue {said}, for an event that JSON can carry: {as_it_is!r:.200}")
+            raise AdapterError(f"enqueue {outcome}, for an event that JSON can carry: {as_it_is!r:.200}")
         return outcome
 
     def _called(self, event: dict[str, Any] | None, what: str | None, burst: int) -> int:

@@ -35,6 +35,7 @@ from conformance.adapters.messages import (
 from conformance.catalogue import CAPABILITIES
 from conformance.errors import AdapterError
 from conformance.history import Report
+from conformance.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,6 +47,7 @@ _TIME_TO_START = 30.0
 """Seconds for the answer to `hello`: a program may be compiled before it is run."""
 _TIME_TO_ANSWER = 10.0
 _SHOWN = 300
+_SHOWN_OF_A_WORD = 600
 
 Expected = TypeVar("Expected", bound=Answer)
 
@@ -165,7 +167,7 @@ class Adapter:
         try:
             if "error" in plain:
                 refused = msgspec.convert(plain, Refused)
-                raise AdapterError(f"{asked.kind} was answered with an error: {refused.error}")
+                raise AdapterError(f"{asked.kind} was answered with an error: {printable(refused.error)}")
             return msgspec.convert(plain, expected)
         except msgspec.ValidationError as error:
             what = f"the answer to {asked.kind} is wrong: {_short(str(error))}"
@@ -182,7 +184,7 @@ class Adapter:
             lines.append(f"  expected  {expected}")
         if got is not None:
             lines.append(f"  got       {_short(got.decode(errors='replace'))}")
-        lines += [f"  {line}" for line in self._channel.last_words().splitlines()]
+        lines += [f"  {printable(line, _SHOWN_OF_A_WORD)}" for line in self._channel.last_words().splitlines()]
         self._failure = self._failure or "\n".join(lines)
         return AdapterError(self._failure)
 
@@ -236,7 +238,7 @@ def _settle(future: asyncio.Future[bytes], answer: bytes | AdapterError) -> None
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text):,} characters)"
+    return printable(text) if len(text) <= _SHOWN else f"{printable(text[:_SHOWN])}… ({len(text):,} characters)"
 
 
 class RemoteSender:

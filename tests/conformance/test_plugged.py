@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from enum import Enum
 from types import SimpleNamespace
@@ -55,6 +56,24 @@ async def plugged(factory: Any) -> PluggedSender:
     sender = await made_by(factory, SETTINGS)
     assert isinstance(sender, PluggedSender)
     return sender
+
+
+HOSTILE = OSError("\x1b[2J")
+
+
+def _raises_it(_settings: Any) -> Any:
+    raise HOSTILE
+
+
+async def test_what_a_sender_raises_drives_no_terminal() -> None:
+    """Control characters in its message are escaped, wherever it is raised."""
+    escaped = r"OSError: \\u001b\[2J"
+    with pytest.raises(AdapterError, match=escaped):
+        await plugged(_raises_it)
+    sender = await plugged(lambda _: Sender(outcome=HOSTILE, report=HOSTILE))
+    assert re.search(escaped, sender.enqueue({})[0])
+    with pytest.raises(AdapterError, match=escaped):
+        await sender.stop(complete=True)
 
 
 def stopped(report: Any) -> Report | None:

@@ -190,6 +190,8 @@ async def test_it_is_asked_to_exit_and_then_ended() -> None:
             "the adapter claims drain; known capabilities are big",
         ),
         ("open", [{"error": "no such host"}], "open was answered with an error: no such host"),
+        ("open", [{"error": "\x1b[2J"}], "open was answered with an error: \\u001b[2J"),
+        ("open", [b"\x1b[2J"], "got       \\u001b[2J"),
         ("open", [{"sender": 1}], "the answer to open is wrong: Object contains unknown field `sender`"),
         ("open", [b"[1]"], "a line that answers nothing: an answer is an object with an id"),
         ("open", [b'{"ok": true}'], "a line that answers nothing: an answer is an object with an id"),
