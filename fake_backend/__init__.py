@@ -14,6 +14,7 @@ What happened is in `backend.history`, as records: everything that came in, was 
 
 from fake_backend.backend import FakeBackend, RunView
 from fake_backend.errors import FakeBackendError, FaultFileError, ListenError, UnknownRunError
+from fake_backend.fault_plan import ActiveFault
 from fake_backend.faults import (
     Bandwidth,
     CloseOnReuse,
@@ -63,6 +64,7 @@ from fake_backend.records import (
 )
 
 __all__ = [
+    "ActiveFault",
     "AnswerSent",
     "BackendCameUp",
     "BackendRecord",

@@ -14,7 +14,7 @@ from fake_backend.access import Access
 from fake_backend.connection import Connection
 from fake_backend.errors import FakeBackendError, ListenError, UnknownRunError
 from fake_backend.exchange import answer_request
-from fake_backend.fault_plan import FaultPlan
+from fake_backend.fault_plan import ActiveFault, FaultPlan
 from fake_backend.faults import FaultRule
 from fake_backend.held_port import HeldPort, hold_port
 from fake_backend.ingest import Limits, Run
@@ -80,7 +80,8 @@ class FakeBackend:
     `tokens` maps each good token to the run it is for, or to None for any run. None: every token is good.
     `known_runs` are the only runs that exist. None: a run begins with its first request.
     `limits` are the sizes of the 413s.
-    `seed` is what the jitter of faults follows from: the same requests then misbehave in the same way.
+    `seed` is what the jitter and the probability of faults follow from: the same requests then misbehave in the same
+    way.
     `host` and `port` are where it listens; port 0 is any that is free.
     `on_record` is called with each record as it is written. It must not raise: what it raises ends the request in
     question with a 500.
@@ -107,7 +108,8 @@ class FakeBackend:
         self._history: list[BackendRecord] = []
         self._runs: dict[str, Run] = {}
         self._access = Access(tokens=tokens, known_runs=known_runs)
-        self._plan = FaultPlan(faults)
+        self._plan = FaultPlan(faults, seed=seed, uptime=self._uptime)
+        self._began: float | None = None
         self._late = LateRequests()
         self._shared = Backend(
             access=self._access,
@@ -196,13 +198,31 @@ class FakeBackend:
             )
         )
 
-    def add_fault(self, rule: FaultRule) -> None:
-        """Add a rule. It may strike from the next request on; a request is counted whether or not rules are there."""
-        self._plan.add(rule)
+    @property
+    def faults(self) -> tuple[ActiveFault, ...]:
+        """The rules as they stand, in the order in which they were added, and how many requests each has struck.
 
-    def remove_fault(self, rule: FaultRule) -> None:
-        """Take a rule away; it strikes from the next request on no more. Raises ValueError if it isn't there."""
-        self._plan.remove(rule)
+        A request counts as struck from when it was chosen; whether the fault then takes effect is in the history.
+        """
+        return self._plan.active
+
+    def add_fault(self, rule: FaultRule) -> int:
+        """Add a rule; give its number, from 1. It may strike from the next request on.
+
+        A request is counted whether or not rules are there.
+        """
+        return self._plan.add(rule)
+
+    def remove_fault(self, which: FaultRule | int) -> None:
+        """Take a rule away, by its number, or the first that is equal; it strikes from the next request on no more.
+
+        Raises ValueError if it isn't there.
+        """
+        self._plan.remove(which)
+
+    def clear_faults(self) -> None:
+        """Take all rules away; none strikes from the next request on."""
+        self._plan.clear()
 
     async def go_down(self) -> None:
         """Stop listening and reset every connection, as a backend that crashes does. State is kept.
@@ -279,7 +299,13 @@ class FakeBackend:
             why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
             raise ListenError(f"can't listen on {self._host} port {self._port}: {why}") from error
         self._listener = listener
+        if self._began is None:
+            self._began = asyncio.get_running_loop().time()
         self._port = listener.sockets[0].getsockname()[1]
+
+    def _uptime(self) -> float:
+        """Give the seconds since the backend first listened."""
+        return 0.0 if self._began is None else asyncio.get_running_loop().time() - self._began
 
     def _accept(self, server: web.Server) -> Connection:
         self._connections += 1

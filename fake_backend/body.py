@@ -6,7 +6,7 @@ from aiohttp.http import HttpProcessingError
 from fake_backend.completion_headers import asks_for_completion
 from fake_backend.fault_plan import RequestFaults, piece_of
 from fake_backend.faults import Bandwidth, LimitData, RequestKind
-from fake_backend.lines import BadLine, CompletionLine, LineSplitter, Overflow, parse_line
+from fake_backend.lines import BadLine, CompletionLine, EventLine, LineSplitter, Overflow, parse_line
 from fake_backend.open_request import OpenRequest, RequestEnded
 
 
@@ -84,6 +84,30 @@ class RequestBody:
         if self._faults or self._most is not None:
             self._obey_faults()
             await self._keep_pace()
+
+    async def seek_events(self) -> None:
+        """Hold the lines back until those events have been seen that rules wait for, or no more come.
+
+        Raises RequestEnded where the backend goes down meanwhile. Other ends are left for `read` to raise again: the
+        lines that had come are taken as ever.
+        """
+        seen = 0
+        while True:
+            for line in self.lines[seen:]:
+                parsed = parse_line(line)
+                if isinstance(parsed, EventLine):
+                    self._faults.see_event(parsed.seq)
+            seen = len(self.lines)
+            if not self._faults.await_event or self.ended or self.overflow is not None:
+                return
+            try:
+                await self.read()
+            except (BodyBrokenError, BodyLimitedError):
+                return
+            except RequestEnded:
+                if self._open.connection.cut.done():
+                    raise
+                return
 
     async def read_whole(self, *, most: int | None = None) -> None:
         """Read to the end, or past `most` bytes; without it, past a limit of the backend. Raises as `read` does."""

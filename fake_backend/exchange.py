@@ -127,6 +127,8 @@ class Exchange:
             answer = self._ingest.refuse_completion_headers(asked.problem, time=self._open.now())
         else:
             await self._body.learn_kind()
+            if self._faults.await_event:
+                await self._body.seek_events()
             if self._faults:
                 await self._striker.strike("before-accept")
             if self._open.backend.limits.proxy_request_bytes is not None:

@@ -1,7 +1,8 @@
 """Which faults strike which request, and in which order. Counts requests; does nothing else."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from random import Random
 from typing import Final, TypeVar
 
 import msgspec
@@ -46,43 +47,113 @@ class BeforeKind(msgspec.Struct, frozen=True, kw_only=True):
     most: int | None = None
 
 
+class ActiveFault(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule of a backend, under its number, and how many requests it has been chosen for."""
+
+    number: int
+    rule: FaultRule
+    struck: int
+
+
+class _Active:
+    """A rule, and what has become of it."""
+
+    __slots__ = ("number", "rule", "struck")
+
+    def __init__(self, number: int, rule: FaultRule) -> None:
+        self.number = number
+        self.rule = rule
+        self.struck = 0
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether the rule has struck as often as it may."""
+        return self.rule.times is not None and self.struck >= self.rule.times
+
+
 class FaultPlan:
-    """All rules of a backend, and how many requests of each run and kind it has seen."""
+    """All rules of a backend, and how many requests of each run and kind it has seen.
 
-    __slots__ = ("_before_kind", "_rules", "_seen")
+    `seed` is the backend's; `uptime` tells for how many seconds it has listened by now.
+    """
 
-    def __init__(self, rules: Iterable[FaultRule] = ()) -> None:
-        self._rules = list(rules)
+    __slots__ = ("_active", "_before_kind", "_next_number", "_seed", "_seen", "_uptime")
+
+    def __init__(self, rules: Iterable[FaultRule] = (), *, seed: int, uptime: Callable[[], float]) -> None:
+        self._active: dict[int, _Active] = {}
+        self._next_number = 1
+        self._seed = seed
+        self._uptime = uptime
         self._seen: Counter[tuple[str, RequestKind]] = Counter()
         self._before_kind: dict[str, BeforeKind] = {}
+        for rule in rules:
+            self.add(rule)
 
-    def add(self, rule: FaultRule) -> None:
-        """Add a rule. Requests that were counted before it keep the faults they have."""
-        self._rules.append(rule)
+    @property
+    def active(self) -> tuple[ActiveFault, ...]:
+        """The rules as they stand, in order of their numbers."""
+        return tuple(ActiveFault(number=each.number, rule=each.rule, struck=each.struck) for each in self._all())
+
+    def add(self, rule: FaultRule) -> int:
+        """Add a rule; give its number, from 1, which no other ever has.
+
+        Requests that were counted before it keep the faults they have.
+        """
+        number = self._next_number
+        self._next_number += 1
+        self._active[number] = _Active(number, rule)
+        self._before_kind.clear()
+        return number
+
+    def remove(self, which: FaultRule | int) -> None:
+        """Take a rule away, by its number, or the first that is equal; what was counted before keeps its faults.
+
+        Raises ValueError if it isn't there.
+        """
+        number = which if isinstance(which, int) else self._number_of(which)
+        if self._active.pop(number, None) is None:
+            raise ValueError(f"there is no fault {number}; {self._numbers()}")
         self._before_kind.clear()
 
-    def remove(self, rule: FaultRule) -> None:
-        """Take a rule away. Requests that were counted before it keep theirs. Raises ValueError if it isn't there."""
-        self._rules.remove(rule)
+    def clear(self) -> None:
+        """Take all rules away; requests that were counted before keep their faults."""
+        self._active.clear()
+        self._before_kind.clear()
+
+    def start_over(self) -> None:
+        """Count requests, and what the rules have struck, anew."""
+        self._seen.clear()
+        for each in self._all():
+            each.struck = 0
         self._before_kind.clear()
 
     def open_request(self, run_id: str) -> "RequestFaults":
         """Count a request whose kind isn't known yet, and give what strikes it whatever its kind."""
         faults = RequestFaults(self, run_id)
-        faults.extend(self.count(run_id, "any"))
+        faults.count_as("any")
         return faults
 
-    def count(self, run_id: str, kind: RequestKind) -> list[Fault]:
-        """Count a request as one of a kind, and give the faults that strike it as such."""
+    def count(self, run_id: str, kind: RequestKind) -> list[_Active]:
+        """Count a request as one of a kind, and give the rules that choose it as such, but for their `events`."""
         self._seen[run_id, kind] += 1
+        if not self._active:
+            return []
         index = self._seen[run_id, kind]
-        return [rule.fault for rule in self._rules if rule.of == kind and rule.strikes(index, run_id)]
+        return [each for each in self._all() if self._chooses(each, run_id, kind, index)]
+
+    def strike(self, active: _Active) -> Fault:
+        """Note that a request is struck by a rule, and give the fault."""
+        active.struck += 1
+        if active.is_spent:
+            self._before_kind.clear()
+        return active.rule.fault
 
     def before_kind(self, run_id: str) -> BeforeKind:
         """Tell what may strike requests of a run for their kind, as far as it matters before that is known."""
         known = self._before_kind.get(run_id)
         if known is None:
-            faults = [rule.fault for rule in self._rules if rule.of != "any" and rule.run_id in {None, run_id}]
+            rules = [each.rule for each in self._all() if not each.is_spent]
+            faults = [rule.fault for rule in rules if rule.of != "any" and rule.run_id in {None, run_id}]
             pieces = (piece_of(fault) for fault in faults)
             known = self._before_kind[run_id] = BeforeKind(
                 wanted_first=any(isinstance(each, PhasedFault) and each.phase == "before-read" for each in faults),
@@ -90,31 +161,75 @@ class FaultPlan:
             )
         return known
 
+    def _all(self) -> Iterable[_Active]:
+        return self._active.values()
+
+    def _chooses(self, active: _Active, run_id: str, kind: RequestKind, index: int) -> bool:
+        rule = active.rule
+        return (
+            rule.of == kind
+            and rule.chooses(index, run_id)
+            and not active.is_spent
+            and (rule.between is None or rule.between[0] <= self._uptime() < rule.between[1])
+            and (rule.probability is None or self._draw(rule, run_id, index) < rule.probability)
+        )
+
+    def _draw(self, rule: FaultRule, run_id: str, index: int) -> float:
+        # By text, which seeds the same on every Python, and from nothing that another request could change.
+        kind = rule.fault.__struct_config__.tag
+        return Random(f"{self._seed} {rule.seed} {kind} {rule.of} {index} {run_id}").random()  # noqa: S311 - no secret
+
+    def _number_of(self, rule: FaultRule) -> int:
+        for number, each in self._active.items():
+            if each.rule == rule:
+                return number
+        raise ValueError(f"there is no such fault as {rule}")
+
+    def _numbers(self) -> str:
+        return f"there are {', '.join(map(str, self._active))}" if self._active else "there is none"
+
 
 class RequestFaults:
     """The faults of one request. Where several of a kind can't hold at once, the strictest does."""
 
-    __slots__ = ("_faults", "_kind_known", "_plan", "_run_id")
+    __slots__ = ("_awaiting", "_faults", "_kind_known", "_plan", "_run_id")
 
     def __init__(self, plan: FaultPlan, run_id: str) -> None:
         self._plan = plan
         self._run_id = run_id
         self._faults: list[Fault] = []
+        self._awaiting: list[_Active] = []
         self._kind_known = False
 
     def __bool__(self) -> bool:
         """Whether there are any so far; a request that nothing goes wrong with asks for nothing else."""
         return bool(self._faults)
 
-    def extend(self, faults: Iterable[Fault]) -> None:
-        """Add faults that strike this request."""
-        self._faults.extend(faults)
+    def count_as(self, kind: RequestKind) -> None:
+        """Count the request as one of a kind, and add the faults that strike it as such."""
+        for active in self._plan.count(self._run_id, kind):
+            if active.rule.events:
+                self._awaiting.append(active)
+            else:
+                self._faults.append(self._plan.strike(active))
 
     def kind_is(self, kind: RequestKind) -> None:
         """Say of which kind the request is, as soon as that is known; only the first time counts."""
         if not self._kind_known:
             self._kind_known = True
-            self.extend(self._plan.count(self._run_id, kind))
+            self.count_as(kind)
+
+    @property
+    def await_event(self) -> bool:
+        """Whether there are rules that choose the request if it carries a certain event, which wasn't seen yet."""
+        return bool(self._awaiting)
+
+    def see_event(self, seq: int) -> None:
+        """Say that the request carries the event of this number, and add the faults that strike it for that."""
+        for active in [each for each in self._awaiting if seq in each.rule.events]:
+            self._awaiting.remove(active)
+            if not active.is_spent:
+                self._faults.append(self._plan.strike(active))
 
     @property
     def before_kind(self) -> BeforeKind:
@@ -143,7 +258,7 @@ class RequestFaults:
         return min(stops, default=None)
 
     def of(self, kind: type[FaultT]) -> list[FaultT]:
-        """Give the faults of a kind, those that strike any request first, in the order of the rules."""
+        """Give the faults of a kind in the order of the rules: those of any request first, those by `events` last."""
         return [fault for fault in self._faults if isinstance(fault, kind)]
 
     def first(self, kind: type[FaultT]) -> FaultT | None:

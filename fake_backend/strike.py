@@ -100,10 +100,10 @@ class Striker:
             case Forget(last_accepted_seq=last):
                 last = min(last, run.last_accepted_seq)
                 set_run(run.run_id, last_accepted_seq=last, complete=False, why="a fault: the backend lost its state")
-            case ForeignWriter(events=events):
+            case ForeignWriter(numbers=numbers):
                 if not run.complete:
-                    last = run.last_accepted_seq + events
-                    set_run(run.run_id, last_accepted_seq=last, why=f"a fault: another writer took {events} numbers")
+                    last = run.last_accepted_seq + numbers
+                    set_run(run.run_id, last_accepted_seq=last, why=f"a fault: another writer took {numbers} numbers")
             case CompletedElsewhere():
                 set_run(run.run_id, complete=True, why="a fault: the run was completed by someone else")
             case _:

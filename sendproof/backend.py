@@ -79,7 +79,7 @@ Kinds of faults, and their keys:
   late_accept         seconds, status (false: reset); taken so much later
   poison              containing, status (400 or 413)
   forget              last_accepted_seq, phase, lines
-  foreign_writer      events, phase, lines
+  foreign_writer      numbers, phase, lines
   completed_elsewhere phase, lines
   expire_token        (401 until another token comes)
   fence               epoch

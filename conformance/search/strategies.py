@@ -125,7 +125,7 @@ FAULTS: Final[SearchStrategy[Fault]] = st.one_of(
     st.builds(Poison, containing=st.just(POISON), status=st.sampled_from([400, 413])),
     # The state of the run.
     st.builds(lambda last, at: Forget(last_accepted_seq=last, **at), st.integers(0, 50), _PHASES),
-    st.builds(lambda events, at: ForeignWriter(events=events, **at), st.integers(1, 5), _PHASES),
+    st.builds(lambda numbers, at: ForeignWriter(numbers=numbers, **at), st.integers(1, 5), _PHASES),
     st.builds(lambda at: CompletedElsewhere(**at), _PHASES),
     st.builds(ExpireToken),
     st.builds(Fence, epoch=st.just(1)),

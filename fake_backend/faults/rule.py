@@ -1,11 +1,11 @@
 """Which requests a fault strikes."""
 
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 
 from fake_backend.faults.answers import Duplicate, LateAccept, Partial, Poison, Status
-from fake_backend.faults.base import scaled_times
+from fake_backend.faults.base import check_seconds, scaled_times
 from fake_backend.faults.connection import CloseOnReuse, Down, ResetPeer, SlowClose, Timeout
 from fake_backend.faults.state import CompletedElsewhere, ExpireToken, Fence, ForeignWriter, Forget
 from fake_backend.faults.timing import Latency, Stall
@@ -36,22 +36,39 @@ TakingFault: TypeAlias = Partial | Duplicate | Poison | LateAccept
 
 Fault: TypeAlias = PhasedFault | TransferFault | TakingFault
 
+_CARRY_EVENTS: Final = ("any", "data")
+
 
 class FaultRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which requests a fault strikes.
+    """Which requests a fault strikes: those that every selector chooses; without any, all.
 
     Requests are counted for each run and each kind from 1: `of="data", requests=(2,)` is the second request of a run
-    that carries events. `requests` empty and `every` 0 strike all; `every=3` strikes the 3rd, the 6th, and so on.
+    that carries events. `requests` empty and `every` 0 choose all; `every=3` the 3rd, the 6th, and so on.
     A request's kind is told by its first line, or by the end of an empty body (`sync`, or `completion` where the
     headers say so); with `of` other than `any` the backend therefore looks at the first line even for a fault
     that strikes before reading, and takes nothing of it. A request that ends before its kind is known counts as `any`
     alone; one that is turned away by its head (401, 403, 404, 405) isn't counted at all.
+
+    With `probability`, whether a request is chosen follows from nothing but the backend's seed, `seed`, the fault's
+    kind, the run, `of` and the request's count: the same requests are struck each time, whatever else goes on. Rules
+    of one kind and one `seed` are drawn alike. `between` (from, to) are seconds since the backend first listened, the
+    second exclusive, and the moment is that in which the request is counted. `times` counts what the others have
+    chosen, in all runs together.
+
+    With `events`, the request is chosen that carries one of these numbers. The backend holds its lines back until it
+    has seen one of them or the end of the body, so a rule that may choose a request so changes when its lines are
+    taken, even if it doesn't choose it. A fault that strikes before the lines are seen can't be chosen so.
     """
 
     fault: Fault
     of: RequestKind = "any"
     requests: tuple[int, ...] = ()
     every: int = 0
+    events: tuple[int, ...] = ()
+    probability: float | None = None
+    seed: int = 0
+    between: tuple[float, float] | None = None
+    times: int | None = None
     run_id: str | None = None
 
     def __post_init__(self) -> None:
@@ -60,20 +77,57 @@ class FaultRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
                 raise ValueError(f"requests has {index}; requests are counted from 1")
         if self.every < 0:
             raise ValueError(f"every is {self.every}; it is 1 for each request, 2 for each second one, and so on")
-        if self.requests and self.every:
-            raise ValueError(f"every is {self.every} and requests is {self.requests}; a rule has one of the two")
+        if self.times is not None and self.times < 1:
+            raise ValueError(f"times is {self.times}; it is how many requests are struck at the most, from 1")
+        if self.probability is not None and not 0 <= self.probability <= 1:
+            raise ValueError(f"probability is {self.probability}; it is from 0 (no request) to 1 (each)")
+        if self.seed and self.probability is None:
+            raise ValueError(f"seed is {self.seed}; it goes with probability, which is missing")
+        if self.between is not None:
+            self._check_between(*self.between)
+        if self.events:
+            self._check_events()
 
-    def strikes(self, index: int, run_id: str) -> bool:
-        """Whether the rule strikes the `index`-th request (from 1) of its kind in a run."""
-        if self.run_id is not None and self.run_id != run_id:
-            return False
-        if self.requests:
-            return index in self.requests
-        return self.every == 0 or index % self.every == 0
+    def chooses(self, index: int, run_id: str) -> bool:
+        """Whether the rule may strike the `index`-th request (from 1) of its kind in a run, as far as counts tell."""
+        return (
+            (self.run_id is None or self.run_id == run_id)
+            and (not self.requests or index in self.requests)
+            and (self.every == 0 or index % self.every == 0)
+        )
 
     def scaled(self, factor: float) -> "FaultRule":
         """Give the rule for a world in which time takes `factor` as long: durations times that, rates divided by it."""
         changes = scaled_times(self.fault, factor)
         if isinstance(self.fault, Bandwidth):
             changes["rate"] = max(1, round(self.fault.rate / factor))
-        return msgspec.structs.replace(self, fault=msgspec.structs.replace(self.fault, **changes))
+        between = None if self.between is None else (self.between[0] * factor, self.between[1] * factor)
+        return msgspec.structs.replace(self, fault=msgspec.structs.replace(self.fault, **changes), between=between)
+
+    def _check_between(self, start: float, end: float) -> None:
+        check_seconds(start, "the start of between")
+        check_seconds(end, "the end of between")
+        if end <= start:
+            raise ValueError(f"between is from {start} to {end}; it ends later than it starts")
+
+    def _check_events(self) -> None:
+        for seq in self.events:
+            if seq < 1:
+                raise ValueError(f"events has {seq}; events are numbered from 1")
+        if self.of not in _CARRY_EVENTS:
+            raise ValueError(f"events goes with of {' or '.join(_CARRY_EVENTS)}; a {self.of} carries no events")
+        match self.fault:
+            case Bandwidth(stream="upstream") | LimitData(stream="upstream"):
+                raise ValueError(
+                    "events is given for a fault of stream 'upstream', which strikes before the numbers are seen; "
+                    "choose by requests, or the stream 'downstream'"
+                )
+            case ExpireToken() | Fence():
+                raise ValueError(
+                    "events is given for a fault that strikes before the numbers are seen; choose by requests"
+                )
+            case _ if getattr(self.fault, "phase", None) == "before-read":
+                raise ValueError(
+                    "events is given for phase 'before-read', before the numbers are seen; choose by requests, "
+                    "or a later phase, such as 'before-accept'"
+                )

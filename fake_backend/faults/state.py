@@ -24,18 +24,18 @@ class Forget(FaultBase, frozen=True, kw_only=True, tag="forget"):
 
 
 class ForeignWriter(FaultBase, frozen=True, kw_only=True, tag="foreign_writer"):
-    """Another writer takes the next `events` numbers of the run at a point. Writes a StateSet.
+    """Another writer takes the next `numbers` numbers of the run at a point. Writes a StateSet.
 
     Those events aren't among the run's. A run that is complete takes nothing of another writer either.
     """
 
-    events: int
+    numbers: int
     phase: Phase = "before-accept"
     lines: int = 0
 
     def __post_init__(self) -> None:
         check_point(self.phase, self.lines)
-        check_at_least(1, self.events, "events", "how many numbers are taken")
+        check_at_least(1, self.numbers, "numbers", "how many numbers are taken")
 
 
 class CompletedElsewhere(FaultBase, frozen=True, kw_only=True, tag="completed_elsewhere"):

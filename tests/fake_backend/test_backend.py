@@ -114,7 +114,7 @@ async def test_a_fault_can_be_taken_away_while_the_backend_runs() -> None:
         assert (await client.post())[0] == 503
         backend.remove_fault(rule)
         assert (await client.post())[0] == 200
-        with pytest.raises(ValueError, match="not in list"):
+        with pytest.raises(ValueError, match="there is no such fault as FaultRule"):
             backend.remove_fault(rule)
 
 

@@ -86,7 +86,7 @@ FAULTS: dict[type[Fault], st.SearchStrategy[Fault]] = {
         body=st.sampled_from([None, "", "<h1>", '{"last_accepted_seq"']),
     ),
     Forget: at(Forget, last_accepted_seq=st.integers(0, 3)),
-    ForeignWriter: at(ForeignWriter, events=st.integers(1, 3)),
+    ForeignWriter: at(ForeignWriter, numbers=st.integers(1, 3)),
     CompletedElsewhere: at(CompletedElsewhere),
     ExpireToken: st.just(ExpireToken()),
     Fence: st.builds(Fence, epoch=st.integers(1, 3)),

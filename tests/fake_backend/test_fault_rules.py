@@ -51,11 +51,21 @@ FAULTS: list[Fault] = [
     LateAccept(seconds=3.0),
     LateAccept(seconds=3.0, status=None),
     Forget(last_accepted_seq=4),
-    ForeignWriter(events=2, phase="after-lines", lines=1),
+    ForeignWriter(numbers=2, phase="after-lines", lines=1),
     CompletedElsewhere(phase="in-answer"),
     ExpireToken(),
     Fence(epoch=2),
 ]
+
+
+MORE: dict[str, Any] = {
+    "every": 2,
+    "probability": 0.5,
+    "seed": 3,
+    "between": (1.0, 2.5),
+    "times": 4,
+    "run_id": "run",
+}
 
 
 def test_every_kind_of_fault_is_tested() -> None:
@@ -66,16 +76,16 @@ def test_every_kind_of_fault_is_tested() -> None:
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_rule_survives_json(fault: Fault) -> None:
     """What is written as JSON is read as the same rule."""
-    rule = FaultRule(fault=fault, of="data", requests=(1, 4), run_id="run")
+    rule = FaultRule(fault=fault, of="data", requests=(1, 4), **MORE)
     assert msgspec.json.decode(msgspec.json.encode(rule), type=FaultRule) == rule
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_rule_survives_toml(fault: Fault) -> None:
     """What is written as a table of a file of faults, with `false` for nothing, is read as the same rule."""
-    table = msgspec.to_builtins(fault) | {"of": "data", "requests": [1, 4], "run_id": "run"}
+    table = msgspec.to_builtins(fault) | {"of": "data", "requests": [1, 4], **MORE}
     lines = [f"{key} = {_toml(value)}" for key, value in table.items()]
-    rule = FaultRule(fault=fault, of="data", requests=(1, 4), run_id="run")
+    rule = FaultRule(fault=fault, of="data", requests=(1, 4), **MORE)
     assert parse_faults("\n".join(["[[fault]]", *lines])) == (rule,)
 
 
@@ -114,6 +124,18 @@ def test_a_rule_is_scaled_with_its_world(fault: Fault, scaled: Fault) -> None:
     assert rule.scaled(0.25).scaled(4.0) == rule
 
 
+def test_the_times_of_a_rule_are_scaled_too() -> None:
+    """What strikes between two moments does so between the same two in a faster world."""
+    rule = FaultRule(fault=ResetPeer(), between=(2.0, 8.0))
+    assert rule.scaled(0.25) == FaultRule(fault=ResetPeer(), between=(0.5, 2.0))
+
+
+def test_no_fault_has_a_value_by_the_name_of_a_selector() -> None:
+    """In a table of a file, a fault's keys and the rule's stand side by side."""
+    for kind in get_args(Fault):
+        assert not set(kind.__struct_fields__) & set(FaultRule.__struct_fields__)
+
+
 def test_a_rate_is_scaled_to_a_byte_a_second_at_the_least() -> None:
     """A bandwidth of nothing would be a stall."""
     assert FaultRule(fault=Bandwidth(rate=4)).scaled(100.0).fault == Bandwidth(rate=1)
@@ -129,12 +151,14 @@ def test_a_rate_is_scaled_to_a_byte_a_second_at_the_least() -> None:
         ({"run_id": "run"}, [1, 2, 3, 4, 5, 6]),
         ({"run_id": "other"}, []),
         ({"run_id": "other", "requests": (1,)}, []),
+        ({"requests": (1, 2, 4, 5), "every": 2}, [2, 4]),
+        ({"requests": (1, 2), "every": 3}, []),
     ],
 )
 def test_a_rule_chooses_its_requests(selectors: dict[str, Any], struck: list[int]) -> None:
-    """Requests are counted from 1; no selector means each, and a run may be named."""
+    """Requests are counted from 1; no selector means each, and several must hold together."""
     rule = FaultRule(fault=ResetPeer(), **selectors)
-    assert [index for index in range(1, 7) if rule.strikes(index, "run")] == struck
+    assert [index for index in range(1, 7) if rule.chooses(index, "run")] == struck
 
 
 @pytest.mark.parametrize(
@@ -164,8 +188,8 @@ def test_a_rule_chooses_its_requests(selectors: dict[str, Any], struck: list[int
             "last_accepted_seq is -1; it is the number of the last event",
         ),
         (Forget, {"lines": 1}, "lines is 1; it goes with phase 'after-lines' alone"),
-        (ForeignWriter, {"events": 0}, "events is 0; it is how many numbers are taken, from 1"),
-        (ForeignWriter, {"events": 1, "phase": "after-lines"}, "lines is 0; .* after how many, from 1"),
+        (ForeignWriter, {"numbers": 0}, "numbers is 0; it is how many numbers are taken, from 1"),
+        (ForeignWriter, {"numbers": 1, "phase": "after-lines"}, "lines is 0; .* after how many, from 1"),
         (CompletedElsewhere, {"lines": 1}, "lines is 1; it goes with phase 'after-lines' alone"),
         (Fence, {"epoch": 0}, "epoch is 0; it is the number of a writer, from 1"),
         (ResetPeer, {"phase": "after-lines", "lines": -1}, "lines is -1; .* after how many, from 1"),
@@ -179,7 +203,25 @@ def test_a_rule_chooses_its_requests(selectors: dict[str, Any], struck: list[int
         (Partial, {"lines": -1}, "lines is -1; it is how many lines are taken, from 0"),
         (FaultRule, {"fault": ResetPeer(), "requests": (0,)}, "requests has 0; requests are counted from 1"),
         (FaultRule, {"fault": ResetPeer(), "every": -3}, "every is -3"),
-        (FaultRule, {"fault": ResetPeer(), "every": 3, "requests": (1,)}, "a rule has one of the two"),
+        (FaultRule, {"fault": ResetPeer(), "times": 0}, "times is 0; .* at the most, from 1"),
+        (FaultRule, {"fault": ResetPeer(), "probability": -0.1}, r"probability is -0.1; it is from 0 .* to 1 \(each"),
+        (FaultRule, {"fault": ResetPeer(), "probability": 1.5}, "probability is 1.5; it is from 0"),
+        (FaultRule, {"fault": ResetPeer(), "probability": float("nan")}, "probability is nan; it is from 0"),
+        (FaultRule, {"fault": ResetPeer(), "seed": 3}, "seed is 3; it goes with probability, which is missing"),
+        (FaultRule, {"fault": ResetPeer(), "between": (-1.0, 2.0)}, "the start of between is -1.0; it is a duration"),
+        (FaultRule, {"fault": ResetPeer(), "between": (1.0, float("inf"))}, "the end of between is inf; it is a"),
+        (FaultRule, {"fault": ResetPeer(), "between": (2.0, 2.0)}, "between is from 2.0 to 2.0; it ends later than"),
+        (FaultRule, {"fault": ResetPeer(), "events": (3, 0)}, "events has 0; events are numbered from 1"),
+        (FaultRule, {"fault": ResetPeer(), "events": (3,), "of": "sync"}, "of any or data; a sync carries no events"),
+        (FaultRule, {"fault": Stall(), "events": (3,)}, "events is given for phase 'before-read', .* 'before-accept'"),
+        (FaultRule, {"fault": ExpireToken(), "events": (3,)}, "before the numbers are seen; choose by requests"),
+        (FaultRule, {"fault": Fence(epoch=1), "events": (3,)}, "before the numbers are seen; choose by requests"),
+        (
+            FaultRule,
+            {"fault": LimitData(size=9, stream="upstream"), "events": (3,)},
+            "events is given for a fault of stream 'upstream', .* or the stream 'downstream'",
+        ),
+        (FaultRule, {"fault": Bandwidth(rate=9, stream="upstream"), "events": (3,)}, "of stream 'upstream'"),
     ],
 )
 def test_a_value_that_makes_no_sense_is_named(kind: type[Any], fields: dict[str, Any], message: str) -> None:

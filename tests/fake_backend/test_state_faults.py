@@ -32,10 +32,10 @@ AT_LINE_2: dict[str, Any] = {"phase": "after-lines", "lines": 2}
         (Forget(last_accepted_seq=9), (200, None), (7, False), "lost its state"),
         (Forget(**AT_LINE_2), (409, "Expected sequence 1, got 6"), (0, False), "lost its state"),
         (Forget(phase="after-accept"), (200, None), (0, False), "lost its state"),
-        (ForeignWriter(events=2), (200, None), (7, False), "another writer took 2 numbers"),
-        (ForeignWriter(events=5), (200, None), (8, False), "another writer took 5 numbers"),
-        (ForeignWriter(events=1, **AT_LINE_2), (200, None), (7, False), "another writer took 1 numbers"),
-        (ForeignWriter(events=3, phase="in-answer"), (200, None), (10, False), "another writer took 3 numbers"),
+        (ForeignWriter(numbers=2), (200, None), (7, False), "another writer took 2 numbers"),
+        (ForeignWriter(numbers=5), (200, None), (8, False), "another writer took 5 numbers"),
+        (ForeignWriter(numbers=1, **AT_LINE_2), (200, None), (7, False), "another writer took 1 numbers"),
+        (ForeignWriter(numbers=3, phase="in-answer"), (200, None), (10, False), "another writer took 3 numbers"),
         (CompletedElsewhere(), (409, "Task run stream is already complete"), (3, True), "completed by someone else"),
         (CompletedElsewhere(**AT_LINE_2), (409, "Task run stream is already complete"), (5, True), "by someone else"),
         (CompletedElsewhere(phase="after-accept"), (200, None), (7, True), "completed by someone else"),
@@ -62,7 +62,7 @@ async def test_the_state_of_a_run_changes_at_a_point(
 @in_virtual_time
 async def test_numbers_that_another_took_are_duplicates_unseen() -> None:
     """The backend can't tell whose they are: it counts them, and their events are lost."""
-    rule = FaultRule(fault=ForeignWriter(events=2))
+    rule = FaultRule(fault=ForeignWriter(numbers=2))
     async with FakeBackend(faults=[rule]) as backend, client_of(backend) as client:
         assert await client.post(event_lines(1, 3)) == (
             200,
@@ -74,7 +74,7 @@ async def test_numbers_that_another_took_are_duplicates_unseen() -> None:
 @in_virtual_time
 async def test_a_complete_run_takes_nothing_of_another_writer() -> None:
     """It stays as it is; a lost state however opens it again."""
-    rules = [FaultRule(fault=ForeignWriter(events=2), requests=(2,)), FaultRule(fault=Forget(), requests=(3,))]
+    rules = [FaultRule(fault=ForeignWriter(numbers=2), requests=(2,)), FaultRule(fault=Forget(), requests=(3,))]
     async with FakeBackend(faults=rules) as backend, client_of(backend) as client:
         await client.post(event_line(1) + completion_line(1))
         assert (await client.post())[1]["last_accepted_seq"] == 1
