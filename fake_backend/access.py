@@ -9,10 +9,11 @@ from fake_backend import answers
 from fake_backend.answers import Answer
 from fake_backend.ingest import Run
 
-_ROUTES: Final = (
-    re.compile(r"/api/projects/[^/]+/tasks/[^/]+/runs/([^/]+)/event_stream/?"),
-    re.compile(r"/v1/runs/([^/]+)/ingest"),
-)
+_LONG_ROUTE: Final = re.compile(r"/api/projects/([^/]+)/tasks/[^/]+/runs/([^/]+)/event_stream/?")
+_ROUTES: Final = (_LONG_ROUTE, re.compile(r"/v1/runs/([^/]+)/ingest"))
+
+DEFAULT_WORKSPACE: Final = "default"
+"""The workspace of runs whose path names no project."""
 
 
 def run_of_path(raw_path: str) -> str | None:
@@ -22,8 +23,17 @@ def run_of_path(raw_path: str) -> str | None:
     """
     for route in _ROUTES:
         if found := route.fullmatch(raw_path):
-            return unquote(found[1])
+            return unquote(found[found.lastindex or 0])
     return None
+
+
+def workspace_of_path(raw_path: str) -> str:
+    """Give the workspace of the run that a path names: its project, where it names one.
+
+    A query is left out: `raw_path` may be a whole target of a request.
+    """
+    found = _LONG_ROUTE.fullmatch(raw_path.partition("?")[0])
+    return DEFAULT_WORKSPACE if found is None else unquote(found[1])
 
 
 class Access:
@@ -56,6 +66,13 @@ class Access:
             return answers.no_such_run()
         if method != "POST":
             return answers.not_post()
+        refusal = self.refuse_token(run_id=run_id, authorization=authorization)
+        if refusal is not None:
+            return refusal
+        return None if self.exists(run_id) else answers.no_such_run()
+
+    def refuse_token(self, *, run_id: str | None, authorization: str | None) -> Answer | None:
+        """Give the answer that turns a token away, or None if it is good for a run; for all runs with None."""
         token = _bearer_token(authorization)
         if token is None:
             return answers.no_token()
@@ -66,7 +83,11 @@ class Access:
                 return answers.bad_token()
             if self._tokens[token] not in {None, run_id}:
                 return answers.token_of_another_run()
-        return None if self.exists(run_id) else answers.no_such_run()
+        return None
+
+    def forget(self) -> None:
+        """Let the tokens be good again that a fault let expire."""
+        self._expired.clear()
 
 
 def refuse_epoch(run: Run, said: str | None) -> Answer | None:

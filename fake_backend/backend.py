@@ -12,15 +12,17 @@ from aiohttp import web
 
 from fake_backend.access import Access
 from fake_backend.connection import Connection
+from fake_backend.control import Control
 from fake_backend.errors import FakeBackendError, ListenError, UnknownRunError
 from fake_backend.exchange import answer_request
 from fake_backend.fault_plan import ActiveFault, FaultPlan
 from fake_backend.faults import FaultRule
 from fake_backend.held_port import HeldPort, hold_port
+from fake_backend.history import History
 from fake_backend.ingest import Limits, Run
 from fake_backend.late import LateRequests
 from fake_backend.open_request import Backend
-from fake_backend.records import BackendCameUp, BackendRecord, BackendWentDown, StateSet
+from fake_backend.records import BackendCameUp, BackendRecord, BackendWentDown, LineReceived, StateSet
 
 CLOSE_TIMEOUT: Final = 1.0
 """For how many seconds an ending backend waits for its open requests, which it has just cut off, to be over."""
@@ -31,10 +33,11 @@ _ANY_HOST: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noq
 class RunView:
     """A look at the state of one run, always as it is now."""
 
-    __slots__ = ("_run",)
+    __slots__ = ("_ring", "_run")
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, *, ring: History | None) -> None:
         self._run = run
+        self._ring = ring
 
     @property
     def run_id(self) -> str:
@@ -56,14 +59,22 @@ class RunView:
         """Every event that was ever accepted, in order of acceptance, as parsed.
 
         Setting the state of a run takes nothing away: after `set_run(…, last_accepted_seq=0)` the same event may be
-        accepted, and be here, twice. Empty where the backend keeps no history.
+        accepted, and be here, twice. Where the backend keeps but the last records, these are the events in them; where
+        it keeps no history, there are none.
         """
-        return tuple(self._run.events)
+        if self._ring is None:
+            return tuple(self._run.events)
+        lines = (entry.record for entry in self._ring.after(0, run_id=self._run.run_id))
+        return tuple(
+            line.event
+            for line in lines
+            if isinstance(line, LineReceived) and line.decision == "accepted" and line.event is not None
+        )
 
     def __repr__(self) -> str:
         return (
             f"<RunView {self.run_id!r} last_accepted_seq={self.last_accepted_seq} complete={self.complete} "
-            f"events={len(self._run.events)}>"
+            f"events={len(self.events)}>"
         )
 
 
@@ -86,6 +97,10 @@ class FakeBackend:
     `on_record` is called with each record as it is written. It must not raise: what it raises ends the request in
     question with a 500.
     `keep_history` False keeps neither records nor events, so that memory stays bounded however long it runs.
+    `keep_last` keeps so many of the last records, and the events in them: bounded too, and with something to look at.
+    `control` serves the page, the control API and the routes to read back what was accepted on the same port, to
+    programs and pages that ask for it by a name that the backend knows: those of the loopback interface, `host`, and
+    `allow_hosts` (`NAME:PORT`, or `NAME` on whatever port).
     """
 
     def __init__(
@@ -100,12 +115,21 @@ class FakeBackend:
         port: int = 0,
         on_record: Callable[[BackendRecord], object] | None = None,
         keep_history: bool = True,
+        keep_last: int | None = None,
+        control: bool = False,
+        allow_hosts: Collection[str] = (),
     ) -> None:
+        if keep_last is not None and keep_last < 1:
+            raise ValueError(f"keep_last is {keep_last}; it is a number of records, from 1")
+        if not keep_history and (control or keep_last is not None):
+            raise ValueError("keep_history is False; control and keep_last need a history")
         self._host = host
         self._port = port
         self._on_record = on_record
-        self._keep_history = keep_history
         self._history: list[BackendRecord] = []
+        self._ring = History(keep_last) if control or keep_last is not None else None
+        self._keeps_events = keep_history and keep_last is None
+        self._keep: Callable[[BackendRecord], object] | None
         self._runs: dict[str, Run] = {}
         self._access = Access(tokens=tokens, known_runs=known_runs)
         self._plan = FaultPlan(faults, seed=seed, uptime=self._uptime)
@@ -122,6 +146,24 @@ class FakeBackend:
             go_down_for=self._go_down_for,
             take_later=self._late.add,
         )
+        self._control: Control | None = None
+        if control and self._ring is not None:
+            self._control = Control(
+                self,
+                history=self._ring,
+                most_events=keep_last,
+                access=self._access,
+                find_run=self._runs.get,
+                host=host,
+                port=lambda: self._port,
+                uptime=self._uptime,
+                allow_hosts=allow_hosts,
+            )
+            self._keep = self._control.note
+        elif self._ring is not None:
+            self._keep = self._ring.append
+        else:
+            self._keep = self._history.append if keep_history else None
         self._requests = 0
         self._connections = 0
         self._entered = False
@@ -163,15 +205,23 @@ class FakeBackend:
 
     @property
     def history(self) -> list[BackendRecord]:
-        """The records so far, in the order in which things happened; the list grows as the backend goes on."""
-        return self._history
+        """The records so far, in the order in which things happened; the list grows as the backend goes on.
+
+        With `keep_last` or `control`, a list of the records that are kept at this moment.
+        """
+        return self._history if self._ring is None else [entry.record for entry in self._ring.after(0)]
+
+    @property
+    def forgotten(self) -> int:
+        """How many records were forgotten, because of `keep_last`."""
+        return 0 if self._ring is None else self._ring.forgotten()
 
     def run(self, run_id: str) -> RunView:
         """Give a view of a run, be it that no request has named it yet.
 
         Raises UnknownRunError for a run that isn't one of `known_runs`.
         """
-        return RunView(self._known(run_id))
+        return RunView(self._known(run_id), ring=None if self._keeps_events else self._ring)
 
     def set_run(
         self, run_id: str, *, last_accepted_seq: int | None = None, complete: bool | None = None, why: str
@@ -211,7 +261,9 @@ class FakeBackend:
 
         A request is counted whether or not rules are there.
         """
-        return self._plan.add(rule)
+        number = self._plan.add(rule)
+        self._tell_control()
+        return number
 
     def remove_fault(self, which: FaultRule | int) -> None:
         """Take a rule away, by its number, or the first that is equal; it strikes from the next request on no more.
@@ -219,10 +271,32 @@ class FakeBackend:
         Raises ValueError if it isn't there.
         """
         self._plan.remove(which)
+        self._tell_control()
 
     def clear_faults(self) -> None:
         """Take all rules away; none strikes from the next request on."""
         self._plan.clear()
+        self._tell_control()
+
+    def reset(self, *, faults: bool = True) -> None:
+        """Forget all that happened, as a backend that was just started: runs, history, counts and expired tokens.
+
+        The rules of faults go too, unless `faults` is False; then what they have struck is counted anew. Requests that
+        are under way go on, with runs that are at 0; requests that were to be taken later (`late_accept`) never are.
+        The numbers of requests and the ids of records go on, so that none is given twice.
+        """
+        for run in self._runs.values():
+            run.forget()
+        self._late.drop()
+        self._access.forget()
+        if faults:
+            self._plan.clear()
+        self._plan.start_over()
+        self._history.clear()
+        if self._control is not None:
+            self._control.forget()
+        elif self._ring is not None:
+            self._ring.reset()
 
     async def go_down(self) -> None:
         """Stop listening and reset every connection, as a backend that crashes does. State is kept.
@@ -317,13 +391,15 @@ class FakeBackend:
         await asyncio.sleep(0)
         if connection.ends_on_reuse():
             return web.Response()  # it arrived together with the request before it, and is swallowed by the reset
+        if self._control is not None and self._control.is_own(request):
+            return await self._control.answer(request, connection)
         self._requests += 1
         return await answer_request(self._shared, request, connection, number=self._requests)
 
     def _run_of(self, run_id: str) -> Run:
         run = self._runs.get(run_id)
         if run is None:
-            run = self._runs[run_id] = Run(run_id, keep_events=self._keep_history)
+            run = self._runs[run_id] = Run(run_id, keep_events=self._keeps_events)
         return run
 
     def _known(self, run_id: str) -> Run:
@@ -331,8 +407,12 @@ class FakeBackend:
             raise UnknownRunError(f"{run_id!r} is none of the known_runs this backend was given")
         return self._run_of(run_id)
 
+    def _tell_control(self) -> None:
+        if self._control is not None:
+            self._control.news.tell()
+
     def _write(self, record: BackendRecord) -> None:
-        if self._keep_history:
-            self._history.append(record)
+        if self._keep is not None:
+            self._keep(record)
         if self._on_record is not None:
             self._on_record(record)

@@ -62,13 +62,14 @@ def parse_faults(text: str, *, source: str = "faults") -> tuple[FaultRule, ...]:
         # The count differs where the rules are written as one inline array; then there is no line to name.
         line = f" (line {lines[index]})" if len(lines) == len(tables) else ""
         try:
-            rules.append(_rule(table))
+            rules.append(rule_of_table(table))
         except ValueError as error:
             raise FaultFileError(f"{source}: fault {index + 1}{line}: {error}") from error
     return tuple(rules)
 
 
-def _rule(table: dict[str, Any]) -> FaultRule:
+def rule_of_table(table: dict[str, Any]) -> FaultRule:
+    """Read one rule. Raises ValueError, which names the key, the value and what would be right."""
     kind = table.get("kind")
     if not isinstance(kind, str) or kind not in _KINDS:
         said = "kind is missing" if kind is None else f"kind is {kind!r}"
@@ -88,6 +89,23 @@ def _rule(table: dict[str, Any]) -> FaultRule:
         return msgspec.convert({"fault": fault, **selectors}, FaultRule)
     except msgspec.ValidationError as error:
         raise ValueError(_told(str(error), table, hints)) from error
+
+
+def table_of_rule(rule: FaultRule) -> dict[str, Any]:
+    """Write one rule as the table that `rule_of_table` reads, without what it says by leaving it out."""
+    fault = {"kind": rule.fault.__struct_config__.tag, **_told_fields(rule.fault)}
+    return {**fault, **{key: value for key, value in _told_fields(rule).items() if key != "fault"}}
+
+
+def _told_fields(struct: msgspec.Struct) -> dict[str, Any]:
+    """Give the fields of a struct that aren't as they are when nothing is said, as a file says them."""
+    told = {}
+    for field in msgspec.structs.fields(struct):
+        value = getattr(struct, field.name)
+        unsaid = field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
+        if value != unsaid:
+            told[field.name] = False if value is None else msgspec.to_builtins(value)
+    return told
 
 
 def _told(problem: str, table: dict[str, Any], hints: dict[str, Any]) -> str:

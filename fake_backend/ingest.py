@@ -78,6 +78,13 @@ class Run:
         self.keep_events = keep_events
         self.events: list[dict[str, Any]] = []
 
+    def forget(self) -> None:
+        """Begin anew. What is under way goes on from here."""
+        self.last_accepted_seq = 0
+        self.complete = False
+        self.epoch = 0
+        self.events.clear()
+
 
 class RequestIngest:
     """The work of one request on a run: lines in, records out, and the answer.

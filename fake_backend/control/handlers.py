@@ -1,0 +1,145 @@
+"""What each request of the control API does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from fake_backend.control.api import (
+    AcceptedEvent,
+    Events,
+    NumberedEvent,
+    NumberedRecord,
+    Records,
+    Runs,
+    RunState,
+)
+from fake_backend.control.call import RefusedError, answer
+from fake_backend.errors import UnknownRunError
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from fake_backend.control.api import (
+        EventsQuery,
+        HistoryQuery,
+        Nothing,
+        OfFault,
+        OfRun,
+        ResetOrder,
+        RuleTable,
+        RunChange,
+        RunHistoryQuery,
+    )
+    from fake_backend.control.call import Call
+    from fake_backend.control.control import Control
+
+T = TypeVar("T")
+
+
+async def health(control: Control, _: Call[Nothing, Nothing]) -> web.Response:
+    """Tell that the backend is there, and how much it holds."""
+    return answer(200, control.health())
+
+
+async def list_faults(control: Control, _: Call[Nothing, Nothing]) -> web.Response:
+    """List the rules of faults, and how many requests each has struck."""
+    return answer(200, control.faults())
+
+
+async def add_fault(control: Control, call: Call[Nothing, RuleTable]) -> web.Response:
+    """Add a rule; it may strike from the next request on. `times` has it strike only so many."""
+    number = control.backend.add_fault(call.body.rule)
+    return answer(201, control.fault(number))
+
+
+async def remove_fault(control: Control, call: Call[OfFault, Nothing]) -> web.Response:
+    """Take a rule away; it strikes no more from the next request on."""
+    if control.fault(call.asked.id) is None:
+        there = ", ".join(str(active.number) for active in control.backend.faults) or "none"
+        raise RefusedError(404, f"there is no fault {call.asked.id}; there are: {there}")
+    control.backend.remove_fault(call.asked.id)
+    return answer(204)
+
+
+async def clear_faults(control: Control, _: Call[Nothing, Nothing]) -> web.Response:
+    """Take all rules away."""
+    control.backend.clear_faults()
+    return answer(204)
+
+
+async def list_runs(control: Control, _: Call[Nothing, Nothing]) -> web.Response:
+    """List the runs, in the order in which they were first heard of."""
+    return answer(200, Runs(runs=control.runs()))
+
+
+async def show_run(control: Control, call: Call[OfRun, Nothing]) -> web.Response:
+    """Tell the state of a run."""
+    return answer(200, _run(control, call.asked.run_id))
+
+
+async def change_run(control: Control, call: Call[OfRun, RunChange]) -> web.Response:
+    """Change the state of a run, as a restart, another writer or an expiry would; give the new one."""
+    change = call.body
+    try:
+        control.backend.set_run(
+            call.asked.run_id,
+            last_accepted_seq=_given(change.last_accepted_seq),
+            complete=_given(change.complete),
+            why=change.why,
+        )
+    except UnknownRunError as error:
+        raise RefusedError(404, str(error)) from error
+    return answer(200, _run(control, call.asked.run_id))
+
+
+async def list_events(control: Control, call: Call[EventsQuery, Nothing]) -> web.Response:
+    """List the events of a run that were accepted, oldest first."""
+    asked = call.asked
+    _run(control, asked.run_id)
+    found = control.run_logs.read(asked.run_id, _given(asked.since))
+    wanted = [event for event in found.events if event.kind.startswith(asked.kind)][: asked.limit]
+    events = []
+    for event in wanted:
+        payload = event.payload
+        accepted = AcceptedEvent(seq=payload["seq"], event=msgspec.Raw(payload["event"]))
+        events.append(NumberedEvent(id=event.id, timestamp=event.timestamp, kind=event.kind, payload=accepted))
+    return answer(200, Events(events=events, missed=found.missed))
+
+
+async def list_history(control: Control, call: Call[HistoryQuery, Nothing]) -> web.Response:
+    """List the records of all that happened, oldest first."""
+    return _records(control, call.asked, run_id=None)
+
+
+async def list_run_history(control: Control, call: Call[RunHistoryQuery, Nothing]) -> web.Response:
+    """List the records of what happened in a run, oldest first."""
+    _run(control, call.asked.run_id)
+    return _records(control, call.asked, run_id=call.asked.run_id)
+
+
+async def reset(control: Control, call: Call[Nothing, ResetOrder]) -> web.Response:
+    """Forget runs, history and counts, and the faults unless told otherwise."""
+    control.backend.reset(faults=call.body.faults)
+    return answer(204)
+
+
+def _records(control: Control, asked: HistoryQuery, *, run_id: str | None) -> web.Response:
+    since = _given(asked.since)
+    entries = control.history.after(since or 0, asked.limit, run_id=run_id)
+    records = [NumberedRecord(id=entry.id, record=entry.record) for entry in entries]
+    missed = 0 if since is None else control.history.missed(since, run_id)
+    return answer(200, Records(records=records, missed=missed))
+
+
+def _run(control: Control, run_id: str) -> RunState:
+    run = control.run(run_id)
+    if run is None:
+        raise RefusedError(404, f"no request has named a run {run_id!r}")
+    return run
+
+
+def _given(value: T | UnsetType) -> T | None:
+    return None if value is UNSET else value

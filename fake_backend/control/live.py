@@ -1,0 +1,149 @@
+"""What happens, as it happens: Server-Sent Events of the history, the runs and the faults."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from fake_backend.control.api import Gap, Runs
+from fake_backend.control.call import encode
+from fake_backend.control.news import is_open
+from fake_backend.control.sse import first_cursor, streaming
+from fake_backend.records import encode_record
+
+if TYPE_CHECKING:
+    from aiohttp import web
+    from aiohttp_sse import EventSourceResponse
+
+    from fake_backend.connection import Connection
+    from fake_backend.control.api import Nothing, RunState, RunStreamQuery, StreamQuery
+    from fake_backend.control.call import Call
+    from fake_backend.control.control import Control
+
+STATES_SECONDS: Final = 0.2
+"""How long runs and faults may change before that is told again."""
+
+_BATCH: Final = 200
+
+
+async def stream_all(control: Control, call: Call[StreamQuery, Nothing]) -> web.StreamResponse:
+    """Stream records (`record`), changed `runs` and `faults`, what was missed (`gap`), and a `reset`."""
+    return await _stream(control, call, run_id=None)
+
+
+async def stream_run(control: Control, call: Call[RunStreamQuery, Nothing]) -> web.StreamResponse:
+    """Stream the same for one run."""
+    return await _stream(control, call, run_id=call.asked.run_id)
+
+
+async def _stream(control: Control, call: Call[StreamQuery, Nothing], *, run_id: str | None) -> web.StreamResponse:
+    cursor = first_cursor(call)
+
+    async def write(response: EventSourceResponse) -> None:
+        await _Stream(control, response, call.connection, cursor=cursor, run_id=run_id).write()
+
+    return await streaming(call, write)
+
+
+class _Stream:
+    """One reader. All that is held for it is how far it has come."""
+
+    __slots__ = (
+        "_changes_after",
+        "_connection",
+        "_control",
+        "_cursor",
+        "_faults",
+        "_moving",
+        "_next_states",
+        "_now",
+        "_response",
+        "_run_id",
+    )
+
+    def __init__(
+        self,
+        control: Control,
+        response: EventSourceResponse,
+        connection: Connection,
+        *,
+        cursor: int | None,
+        run_id: str | None,
+    ) -> None:
+        self._control = control
+        self._response = response
+        self._connection = connection
+        self._run_id = run_id
+        self._cursor = control.history.last_forgotten(run_id) if cursor is None else cursor
+        self._now = asyncio.get_running_loop().time
+        self._next_states = self._now()
+        # What was told of runs and faults: up to which record, which runs have a rate (it falls with time), and faults.
+        self._changes_after = -1
+        self._moving: set[str] = set()
+        self._faults = b""
+
+    async def write(self) -> None:
+        """Write until the connection is gone, or the backend closes."""
+        if self._cursor > self._control.history.last_id:
+            self._cursor = -1  # from another life of the backend
+        while is_open(self._connection) and not self._control.closing:
+            await self._write_reset()
+            if self._now() >= self._next_states:
+                await self._write_states()
+            if not await self._write_records():
+                wait = self._next_states - self._now() if self._owes_states() else None
+                if wait is None or wait > 0:
+                    await self._control.news.wait(self._connection, wait)
+
+    async def _write_reset(self) -> None:
+        began = self._control.history.began
+        if self._cursor < began:
+            self._cursor = began
+            self._changes_after = -1
+            await self._response.send("{}", event="reset", id=str(began))
+
+    async def _write_records(self) -> int:
+        history = self._control.history
+        last_forgotten = history.last_forgotten(self._run_id)
+        if self._cursor < last_forgotten:
+            gap = Gap(missed_from=self._cursor + 1, missed_to=last_forgotten)
+            self._cursor = last_forgotten
+            await self._response.send(encode(gap).decode(), event="gap", id=str(last_forgotten))
+        entries = history.after(self._cursor, _BATCH, run_id=self._run_id)
+        for entry in entries:
+            if history.began > entry.id:
+                break  # while the reader was slow
+            self._cursor = entry.id
+            await self._response.send(encode_record(entry.record).decode(), event="record", id=str(entry.id))
+        return len(entries)
+
+    def _owes_states(self) -> bool:
+        return (
+            self._changes_after < self._control.history.last_id
+            or bool(self._moving)
+            or encode(self._control.faults()) != self._faults
+        )
+
+    async def _write_states(self) -> None:
+        runs = self._changed_runs()
+        first = self._changes_after < 0
+        self._changes_after = self._control.history.last_id
+        self._moving = {run.run_id for run in runs if run.rate > 0}
+        faults = encode(self._control.faults())
+        if runs or first:
+            self._next_states = self._now() + STATES_SECONDS
+            await self._response.send(encode(Runs(runs=runs)).decode(), event="runs")
+        if faults != self._faults:
+            self._next_states = self._now() + STATES_SECONDS
+            self._faults = faults
+            await self._response.send(faults.decode(), event="faults")
+
+    def _changed_runs(self) -> list[RunState]:
+        tallies = self._control.tally.runs
+        names = tallies if self._run_id is None else [self._run_id]
+        return [
+            self._control.state_of(name, tally)
+            for name in names
+            if (tally := tallies.get(name)) is not None
+            and (tally.changed > self._changes_after or name in self._moving)
+        ]

@@ -1,0 +1,176 @@
+"""The one table of what is served beside the ingest routes: requests are read, and described, by it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Generic
+from urllib.parse import unquote
+
+from fake_backend.control import handlers, live, page
+from fake_backend.control.api import (
+    Events,
+    EventsQuery,
+    FaultEntry,
+    Faults,
+    Health,
+    HistoryQuery,
+    Nothing,
+    OfFault,
+    OfRun,
+    PageFile,
+    Records,
+    ResetOrder,
+    RuleTable,
+    RunChange,
+    RunHistoryQuery,
+    Runs,
+    RunState,
+    RunStreamQuery,
+    StreamQuery,
+)
+from fake_backend.control.call import AskedT_co, BodyT_co, Call, RefusedError, read_body, read_query
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from aiohttp import web
+
+    from fake_backend.connection import Connection
+    from fake_backend.control.control import Control
+
+EVENT_STREAM: Final = "text/event-stream"
+HTML: Final = "text/html"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route(Generic[AskedT_co, BodyT_co]):
+    """A method of a path, what it is asked with, what it does, and what it answers where all is well.
+
+    `gives` is the type of the answer's JSON; None for an answer without a body, or for one of another `content_type`.
+    """
+
+    method: str
+    path: str
+    asked: type[AskedT_co]
+    body: type[BodyT_co]
+    does: Callable[[Control, Call[AskedT_co, BodyT_co]], Awaitable[web.StreamResponse]]
+    gives: type | None
+    status: int = 200
+    content_type: str = "application/json"
+    pattern: re.Pattern[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make the pattern that finds the ids in a path."""
+        pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", self.path)
+        object.__setattr__(self, "pattern", re.compile(pattern))
+
+
+ROUTES: Final[tuple[Route[Any, Any], ...]] = (
+    Route(method="GET", path="/", asked=Nothing, body=Nothing, does=page.show, gives=None, content_type=HTML),
+    Route(
+        method="GET",
+        path="/_fake/page/{name}",
+        asked=PageFile,
+        body=Nothing,
+        does=page.show_file,
+        gives=None,
+        content_type="*/*",
+    ),
+    Route(method="GET", path="/_fake/health", asked=Nothing, body=Nothing, does=handlers.health, gives=Health),
+    Route(method="GET", path="/_fake/faults", asked=Nothing, body=Nothing, does=handlers.list_faults, gives=Faults),
+    Route(
+        method="POST",
+        path="/_fake/faults",
+        asked=Nothing,
+        body=RuleTable,
+        does=handlers.add_fault,
+        gives=FaultEntry,
+        status=201,
+    ),
+    Route(
+        method="DELETE",
+        path="/_fake/faults",
+        asked=Nothing,
+        body=Nothing,
+        does=handlers.clear_faults,
+        gives=None,
+        status=204,
+    ),
+    Route(
+        method="DELETE",
+        path="/_fake/faults/{id}",
+        asked=OfFault,
+        body=Nothing,
+        does=handlers.remove_fault,
+        gives=None,
+        status=204,
+    ),
+    Route(method="GET", path="/_fake/runs", asked=Nothing, body=Nothing, does=handlers.list_runs, gives=Runs),
+    Route(method="GET", path="/_fake/runs/{run_id}", asked=OfRun, body=Nothing, does=handlers.show_run, gives=RunState),
+    Route(
+        method="PATCH",
+        path="/_fake/runs/{run_id}",
+        asked=OfRun,
+        body=RunChange,
+        does=handlers.change_run,
+        gives=RunState,
+    ),
+    Route(
+        method="GET",
+        path="/_fake/runs/{run_id}/events",
+        asked=EventsQuery,
+        body=Nothing,
+        does=handlers.list_events,
+        gives=Events,
+    ),
+    Route(
+        method="GET",
+        path="/_fake/runs/{run_id}/history",
+        asked=RunHistoryQuery,
+        body=Nothing,
+        does=handlers.list_run_history,
+        gives=Records,
+    ),
+    Route(
+        method="GET",
+        path="/_fake/runs/{run_id}/stream",
+        asked=RunStreamQuery,
+        body=Nothing,
+        does=live.stream_run,
+        gives=None,
+        content_type=EVENT_STREAM,
+    ),
+    Route(
+        method="GET", path="/_fake/history", asked=HistoryQuery, body=Nothing, does=handlers.list_history, gives=Records
+    ),
+    Route(
+        method="GET",
+        path="/_fake/stream",
+        asked=StreamQuery,
+        body=Nothing,
+        does=live.stream_all,
+        gives=None,
+        content_type=EVENT_STREAM,
+    ),
+    Route(
+        method="POST", path="/_fake/reset", asked=Nothing, body=ResetOrder, does=handlers.reset, gives=None, status=204
+    ),
+)
+
+
+async def answer(control: Control, request: web.BaseRequest, connection: Connection) -> web.StreamResponse:
+    """Find the route of a request, read what it asks for, and do it. Raises RefusedError."""
+    raw_path = request.rel_url.raw_path
+    found = [(route, match) for route in ROUTES if (match := route.pattern.fullmatch(raw_path))]
+    if not found:
+        raise RefusedError(404, f"there is nothing at {unquote(raw_path)!r}; /_fake/openapi.json says what there is")
+    methods = {route.method: (route, match) for route, match in found}
+    if request.method not in methods:
+        allowed = ", ".join(methods)
+        raise RefusedError(405, f"the method is {request.method}; it must be {allowed}", {"Allow": allowed})
+    route, match = methods[request.method]
+    ids = {name: unquote(value) for name, value in match.groupdict().items()}
+    asked = read_query(request, ids, route.asked)
+    body = Nothing() if route.body is Nothing else await read_body(request, route.body)
+    return await route.does(control, Call(request=request, connection=connection, asked=asked, body=body))

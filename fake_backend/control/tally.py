@@ -1,0 +1,103 @@
+"""What is known of each run from its records: counts, what is under way, how fast, and when something last happened."""
+
+from collections import deque
+from typing import Final
+
+from fake_backend.access import DEFAULT_WORKSPACE, workspace_of_path
+from fake_backend.history import Entry
+from fake_backend.records import (
+    AnswerSent,
+    BackendRecord,
+    FaultStruck,
+    LineReceived,
+    RequestBroken,
+    RequestStarted,
+)
+
+RATE_SECONDS: Final = 5.0
+"""Over how many seconds a rate is measured."""
+
+_BUCKETS_A_SECOND: Final = 4
+
+
+class RunTally:
+    """The counts of one run. They are never forgotten but by a reset, and cost the same however long it goes on."""
+
+    __slots__ = (
+        "_recent",
+        "accepted",
+        "changed",
+        "duplicates",
+        "faults",
+        "in_flight",
+        "last_time",
+        "requests",
+        "workspace",
+    )
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.in_flight = 0
+        self.accepted = 0
+        self.duplicates = 0
+        self.faults = 0
+        self.last_time = 0.0
+        self.changed = 0
+        """The id of its last record."""
+        self.workspace = DEFAULT_WORKSPACE
+        """That of the last request that named the run."""
+        self._recent: deque[tuple[int, int]] = deque()
+
+    def note(self, entry_id: int, record: BackendRecord) -> None:
+        """Count a record of the run."""
+        self.changed = entry_id
+        self.last_time = record.time
+        match record:
+            case LineReceived(decision="accepted"):
+                self.accepted += 1
+                self._count_recent(record.time)
+            case LineReceived(decision="duplicate"):
+                self.duplicates += 1
+            case RequestStarted(path=path):
+                self.workspace = workspace_of_path(path)
+                self.requests += 1
+                self.in_flight += 1
+            case AnswerSent() | RequestBroken():
+                self.in_flight -= 1
+            case FaultStruck():
+                self.faults += 1
+            case _:
+                pass
+
+    def rate(self, now: float) -> float:
+        """Events accepted a second over the last `RATE_SECONDS`."""
+        self._forget_old(now)
+        return sum(count for _, count in self._recent) / RATE_SECONDS
+
+    def _count_recent(self, now: float) -> None:
+        bucket = int(now * _BUCKETS_A_SECOND)
+        count = self._recent.pop()[1] if self._recent and self._recent[-1][0] == bucket else 0
+        self._recent.append((bucket, count + 1))
+        self._forget_old(now)
+
+    def _forget_old(self, now: float) -> None:
+        oldest = int((now - RATE_SECONDS) * _BUCKETS_A_SECOND)
+        while self._recent and self._recent[0][0] <= oldest:
+            self._recent.popleft()
+
+
+class Tally:
+    """All runs that a record was about, in the order in which they were first heard of."""
+
+    __slots__ = ("runs",)
+
+    def __init__(self) -> None:
+        self.runs: dict[str, RunTally] = {}
+
+    def note(self, entry: Entry) -> None:
+        """Count a record, if it is about a run."""
+        if entry.run_id is not None:
+            run = self.runs.get(entry.run_id)
+            if run is None:
+                run = self.runs[entry.run_id] = RunTally()
+            run.note(entry.id, entry.record)

@@ -1,0 +1,165 @@
+"""The records that a backend keeps, numbered, the oldest forgotten first.
+
+Each record has a number, its id, from 1 in the order of happening, and belongs to the run that it is about, if it is
+about one. A reader comes with a cursor, the id of the last record it has seen, whenever it likes, and is told what was
+forgotten meanwhile. So a reader holds nothing up, and no memory grows for it however slow it is.
+"""
+
+from bisect import bisect_right
+from typing import Final
+
+import msgspec
+
+from fake_backend.records import (
+    AnswerSent,
+    BackendCameUp,
+    BackendRecord,
+    BackendWentDown,
+    CompletionReceived,
+    LineReceived,
+    RequestBroken,
+    RequestStarted,
+    StateSet,
+)
+
+
+# A ring holds very many, and what they hold is no part of a cycle: as for records.
+class Entry(msgspec.Struct, frozen=True, gc=False):
+    """A record under its id, with the run that it is about (None for one about no run)."""
+
+    id: int
+    run_id: str | None
+    record: BackendRecord
+
+
+_FORGOTTEN: Final = Entry(0, None, BackendCameUp(time=0.0))
+"""Stands where a forgotten entry stood, until its place is cut off."""
+
+
+class _Ring:
+    """Entries with rising ids, of which the oldest can be forgotten: a list with a moving head."""
+
+    __slots__ = ("_entries", "_head", "forgotten", "last_forgotten")
+
+    def __init__(self) -> None:
+        self._entries: list[Entry] = []
+        self._head = 0
+        self.forgotten = 0
+        """How many were forgotten."""
+        self.last_forgotten = 0
+        """The id of the last one that was."""
+
+    def __len__(self) -> int:
+        return len(self._entries) - self._head
+
+    def append(self, entry: Entry) -> None:
+        self._entries.append(entry)
+
+    def forget_oldest(self) -> Entry:
+        head = self._head
+        oldest, self._entries[head] = self._entries[head], _FORGOTTEN
+        self._head = head + 1
+        if self._head * 2 > len(self._entries):
+            del self._entries[: self._head]
+            self._head = 0
+        self.forgotten += 1
+        self.last_forgotten = oldest.id
+        return oldest
+
+    def after(self, since: int, limit: int | None) -> list[Entry]:
+        start = bisect_right(self._entries, since, lo=self._head, key=_id)
+        return self._entries[start:] if limit is None else self._entries[start : start + limit]
+
+    def missed(self, since: int) -> int:
+        return max(0, min(self.forgotten, self.last_forgotten - since))
+
+
+class History:
+    """The last `keep_last` records (None: all), and an index of them by run.
+
+    Ids rise by one over the whole life of the backend. `reset` forgets everything, uses up an id of its own
+    (`began`), and counts anew what was forgotten: a cursor below `began` is one from before.
+    """
+
+    __slots__ = ("_all", "_keep_last", "_run_of_request", "_runs", "began", "last_id")
+
+    def __init__(self, keep_last: int | None = None) -> None:
+        self._keep_last = keep_last
+        self.last_id = 0
+        self._begin()
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self.last_id += 1
+        self._begin()
+
+    def _begin(self) -> None:
+        self.began = self.last_id
+        self._all = _Ring()
+        self._runs: dict[str, _Ring] = {}
+        self._run_of_request: dict[int, str] = {}
+
+    def __len__(self) -> int:
+        """How many records are kept."""
+        return len(self._all)
+
+    def append(self, record: BackendRecord) -> Entry:
+        """Keep a record, and forget the oldest if that is one too many."""
+        self.last_id += 1
+        entry = Entry(self.last_id, self._run_of(record), record)
+        self._all.append(entry)
+        if entry.run_id is not None:
+            run = self._runs.get(entry.run_id)
+            if run is None:
+                run = self._runs[entry.run_id] = _Ring()
+            run.append(entry)
+        if self._keep_last is not None and len(self._all) > self._keep_last:
+            self._forget_oldest()
+        return entry
+
+    def after(self, since: int, limit: int | None = None, *, run_id: str | None = None) -> list[Entry]:
+        """Give the oldest `limit` entries (None: all) with an id above `since`, of all runs or of one."""
+        ring = self._ring(run_id)
+        return [] if ring is None else ring.after(since, limit)
+
+    def forgotten(self, run_id: str | None = None) -> int:
+        """How many records were forgotten since the beginning, or the last reset."""
+        ring = self._ring(run_id)
+        return 0 if ring is None else ring.forgotten
+
+    def last_forgotten(self, run_id: str | None = None) -> int:
+        """The id of the last record that was forgotten; where none was, that of the reset, or 0."""
+        ring = self._ring(run_id)
+        return self.began if ring is None else max(self.began, ring.last_forgotten)
+
+    def missed(self, since: int, run_id: str | None = None) -> int:
+        """How many records with ids above `since` were forgotten; for one run, this many at the most."""
+        ring = self._ring(run_id)
+        return 0 if ring is None else ring.missed(since)
+
+    def _ring(self, run_id: str | None) -> _Ring | None:
+        return self._all if run_id is None else self._runs.get(run_id)
+
+    def _forget_oldest(self) -> None:
+        oldest = self._all.forget_oldest()
+        if oldest.run_id is not None:
+            self._runs[oldest.run_id].forget_oldest()  # the oldest of all is the oldest of its run
+        if isinstance(oldest.record, AnswerSent | RequestBroken):
+            self._run_of_request.pop(oldest.record.request, None)
+
+    def _run_of(self, record: BackendRecord) -> str | None:
+        match record:
+            case LineReceived(run_id=run_id) | CompletionReceived(run_id=run_id) | StateSet(run_id=run_id):
+                return run_id
+            case RequestStarted(request=number, run_id=run_id):
+                if run_id is not None:
+                    self._run_of_request[number] = run_id
+                return run_id
+            case BackendWentDown() | BackendCameUp():
+                return None
+            case _:
+                return self._run_of_request.get(record.request)
+
+
+def _id(entry: Entry) -> int:
+    return entry.id
