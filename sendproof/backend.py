@@ -38,6 +38,9 @@ _BROKEN: Final = {
     "shutdown": "cut off, the backend ended",
 }
 
+KEEP: Final = 100_000
+"""How many records are kept to look at."""
+
 _HELP: Final = """Run a backend that takes events over HTTP, and misbehaves if asked to.
 
 It speaks the wire protocol on http://HOST:PORT/v1/runs/RUN/ingest for any RUN, keeps everything in memory, and prints
@@ -237,12 +240,13 @@ async def serve(
         with suppress(NotImplementedError):
             loop.add_signal_handler(number, stopped.set)
     async with FakeBackend(
-        port=port, host=host, faults=faults, tokens=tokens, on_record=write, keep_history=False
+        port=port, host=host, faults=faults, tokens=tokens, on_record=write, keep_last=KEEP, control=True
     ) as running:
         token = next(iter(tokens)) if tokens else "any"
         run_id = (tokens or {}).get(token) or "demo"
         click.echo(f"Listening on {running.url}")
         click.echo(f"Send to it:  my-program | sendproof send --url {running.ingest_url(run_id)} --token {token}")
+        click.echo(f"Look at it:  {running.url}/")
         if faults:
             click.echo(f"Rules of faults: {len(faults)}")
         await stopped.wait()
