@@ -12,7 +12,7 @@ from aiohttp import web
 
 from fake_backend.access import Access
 from fake_backend.connection import Connection
-from fake_backend.control import Control
+from fake_backend.control import Control, RunState
 from fake_backend.errors import FakeBackendError, ListenError, UnknownRunError
 from fake_backend.exchange import answer_request
 from fake_backend.fault_plan import ActiveFault, FaultPlan
@@ -223,6 +223,15 @@ class FakeBackend:
         """
         return RunView(self._known(run_id), ring=None if self._keeps_events else self._ring)
 
+    def run_states(self) -> list[RunState]:
+        """Give what is known of each run, in the order in which they were first heard of. Needs `control`.
+
+        Raises FakeBackendError without it.
+        """
+        if self._control is None:
+            raise FakeBackendError("run_states needs a FakeBackend(control=True)")
+        return self._control.runs()
+
     def set_run(
         self, run_id: str, *, last_accepted_seq: int | None = None, complete: bool | None = None, why: str
     ) -> None:
@@ -311,6 +320,27 @@ class FakeBackend:
         if self._server is not None:
             await self._server.shutdown(CLOSE_TIMEOUT)
 
+    async def drain(self, grace: float) -> None:
+        """Stop listening, and let the requests that are under way finish, for `grace` seconds at the most.
+
+        Connections without a request are closed at once, and streams end; what isn't over in time is cut off, as by
+        `go_down`. Writes BackendWentDown, unless the backend is down.
+        """
+        await self._end_outage()
+        server = self._server
+        if server is None or not self._stop_listening():
+            return
+        if self._control is not None:
+            self._control.close()
+        closing = asyncio.ensure_future(server.shutdown(grace + CLOSE_TIMEOUT))
+        try:
+            await asyncio.wait({closing}, timeout=grace)
+            self._cut_off(server)
+            self._write(BackendWentDown(time=asyncio.get_running_loop().time()))
+            await closing
+        finally:
+            closing.cancel()
+
     async def come_up(self) -> None:
         """Listen again, on the same port. Writes BackendCameUp, unless the backend listens.
 
@@ -323,15 +353,25 @@ class FakeBackend:
 
     def _drop(self) -> bool:
         """Stop listening, reset every connection and forget what was to be taken later; tell whether it listened."""
-        listener, self._listener = self._listener, None
-        if listener is None or self._server is None:
+        if self._server is None or not self._stop_listening():
             return False
-        # No wait_closed(): it would wait for connections, which end below.
+        self._cut_off(self._server)
+        return True
+
+    def _stop_listening(self) -> bool:
+        """Refuse new connections, and keep the port; tell whether it listened."""
+        listener, self._listener = self._listener, None
+        if listener is None:
+            return False
+        # No wait_closed(): it would wait for connections, which end later.
         self._held_port = hold_port(listener)
-        for connection in cast("list[Connection]", self._server.connections):
+        return True
+
+    def _cut_off(self, server: web.Server) -> None:
+        """Reset every connection, and forget what was to be taken later."""
+        for connection in cast("list[Connection]", server.connections):
             connection.go_down()
         self._late.drop()
-        return True
 
     def _go_down_for(self, seconds: float) -> None:
         """Go down at once, as a fault, and come up by itself."""

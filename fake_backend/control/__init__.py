@@ -4,6 +4,7 @@
 strikes them. `api` says what they are asked and what they answer, `guard` who is answered.
 """
 
+from fake_backend.control.api import RunState
 from fake_backend.control.control import Control
 
-__all__ = ["Control"]
+__all__ = ["Control", "RunState"]

@@ -4,7 +4,7 @@ Requests are read by these types, answers are written from them, and the OpenAPI
 of the three can differ from the others. What a docstring says here is what that document says.
 """
 
-from typing import Annotated, Final, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -85,6 +85,24 @@ class RunStreamQuery(StreamQuery, frozen=True, kw_only=True):
     run_id: RunId
 
 
+class ReadQuery(Asked, frozen=True, kw_only=True):
+    """Where reading a run back begins: after the header Last-Event-ID, else with the oldest event that is kept.
+
+    `start=latest` skips what is there already, unless the header is given.
+    """
+
+    run_id: RunId
+    start: Literal["latest"] | UnsetType = UNSET
+
+
+class ActivityQuery(Asked, frozen=True, kw_only=True):
+    """Which events of a workspace: the project of the runs, or `default` for runs whose path names none."""
+
+    workspace_id: Annotated[str, Meta(min_length=1)]
+    since: Cursor | UnsetType = UNSET
+    limit: Limit = DEFAULT_LIMIT
+
+
 class RunChange(Asked, frozen=True, kw_only=True):
     """A new state for a run, as a restart, another writer or an expiry would set it; what is left out stays."""
 
@@ -156,10 +174,14 @@ class NumberedRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Records(msgspec.Struct, frozen=True, kw_only=True):
-    """Records, oldest first, and how many after `since` were forgotten (of one run: at the most so many)."""
+    """Records, oldest first, and how many after `since` were forgotten (of one run: at the most so many).
+
+    `cursor` is the `since` to go on with.
+    """
 
     records: list[NumberedRecord]
     missed: int
+    cursor: int
 
 
 class AcceptedEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -182,10 +204,42 @@ class NumberedEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Events(msgspec.Struct, frozen=True, kw_only=True):
-    """Events of a run, oldest first, and how many after `since` were forgotten."""
+    """Events of a run, oldest first, and how many after `since` were forgotten.
+
+    `cursor` is the `since` to go on with.
+    """
 
     events: list[NumberedEvent]
     missed: int
+    cursor: int
+
+
+class ActivityPayload(msgspec.Struct, frozen=True, kw_only=True):
+    """What was accepted: the event under its number, and the run that it belongs to."""
+
+    run_id: str
+    seq: int
+    event: JsonObject
+
+
+class ActivityEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """An event of a workspace's log, as `NumberedEvent`."""
+
+    id: int
+    timestamp: float
+    kind: str
+    payload: ActivityPayload
+
+
+class Activity(msgspec.Struct, frozen=True, kw_only=True):
+    """Events of a workspace, oldest first, and how many after `since` were forgotten.
+
+    `cursor` is the `since` to go on with.
+    """
+
+    events: list[ActivityEvent]
+    missed: int
+    cursor: int
 
 
 class RuleTable:
@@ -216,3 +270,15 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
 
     missed_from: int
     missed_to: int
+
+
+class CaughtUp(msgspec.Struct, frozen=True, kw_only=True):
+    """That history ends here, with this id (0: there was none), and what follows is live."""
+
+    last_id: int
+
+
+class Ended(msgspec.Struct, frozen=True, kw_only=True):
+    """That nothing follows."""
+
+    status: Literal["complete"]

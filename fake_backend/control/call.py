@@ -10,6 +10,7 @@ from typing import Any, Final, Generic, TypeVar
 import msgspec
 from aiohttp import hdrs, web
 from aiohttp.http import HttpProcessingError
+from msgspec import UNSET, UnsetType
 
 from fake_backend.answers import phrase
 from fake_backend.connection import Connection
@@ -101,6 +102,11 @@ def answer_problem(refused: RefusedError) -> web.Response:
     response = answer(refused.status, Problem(error=refused.text))
     response.headers.update(refused.headers)
     return response
+
+
+def given(value: T | UnsetType) -> T | None:
+    """Give what was said, or None where nothing was."""
+    return None if value is UNSET else value
 
 
 def encode(said: object) -> bytes:

@@ -4,13 +4,13 @@ import asyncio
 import re
 from collections.abc import Callable, Collection
 from importlib.metadata import PackageNotFoundError, version
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from aiohttp import web
 
 from fake_backend.access import Access
 from fake_backend.connection import Connection
-from fake_backend.control import routes
+from fake_backend.control import openapi, routes
 from fake_backend.control.api import FaultEntry, Faults, Health, Kept, RuleTable, RunState
 from fake_backend.control.call import RefusedError, answer_problem, encode
 from fake_backend.control.event_logs import EventLogs
@@ -85,7 +85,7 @@ class Control:
         self.run_logs = EventLogs(most=most_events)
         self.workspace_logs = EventLogs(most=most_events)
         self.closing = False
-        self._find_run = find_run
+        self.find_run = find_run
         self._guard = Guard(host=host, allowed=allow_hosts)
         self._port = port
         self._requests = 0
@@ -143,6 +143,10 @@ class Control:
             history=Kept(kept=len(self.history), forgotten=self.history.forgotten()),
         )
 
+    def openapi(self) -> dict[str, Any]:
+        """What is served, as an OpenAPI document."""
+        return openapi.document(routes.ROUTES, version=_version())
+
     def faults(self) -> Faults:
         """The rules that are there."""
         return Faults(faults=[_entry(active) for active in self.backend.faults])
@@ -163,7 +167,7 @@ class Control:
     def state_of(self, run_id: str, tally: RunTally) -> RunState:
         """A run as it is now."""
         now = asyncio.get_running_loop().time()
-        run = self._find_run(run_id)
+        run = self.find_run(run_id)
         return RunState(
             run_id=run_id,
             last_accepted_seq=0 if run is None else run.last_accepted_seq,

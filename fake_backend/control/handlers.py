@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import msgspec
-from msgspec import UNSET, UnsetType
 
 from fake_backend.control.api import (
     AcceptedEvent,
@@ -16,7 +15,7 @@ from fake_backend.control.api import (
     Runs,
     RunState,
 )
-from fake_backend.control.call import RefusedError, answer
+from fake_backend.control.call import RefusedError, answer, given
 from fake_backend.errors import UnknownRunError
 
 if TYPE_CHECKING:
@@ -36,12 +35,15 @@ if TYPE_CHECKING:
     from fake_backend.control.call import Call
     from fake_backend.control.control import Control
 
-T = TypeVar("T")
-
 
 async def health(control: Control, _: Call[Nothing, Nothing]) -> web.Response:
     """Tell that the backend is there, and how much it holds."""
     return answer(200, control.health())
+
+
+async def describe(control: Control, _: Call[Nothing, Nothing]) -> web.Response:
+    """Describe all this, as an OpenAPI document."""
+    return answer(200, control.openapi())
 
 
 async def list_faults(control: Control, _: Call[Nothing, Nothing]) -> web.Response:
@@ -86,8 +88,8 @@ async def change_run(control: Control, call: Call[OfRun, RunChange]) -> web.Resp
     try:
         control.backend.set_run(
             call.asked.run_id,
-            last_accepted_seq=_given(change.last_accepted_seq),
-            complete=_given(change.complete),
+            last_accepted_seq=given(change.last_accepted_seq),
+            complete=given(change.complete),
             why=change.why,
         )
     except UnknownRunError as error:
@@ -99,14 +101,17 @@ async def list_events(control: Control, call: Call[EventsQuery, Nothing]) -> web
     """List the events of a run that were accepted, oldest first."""
     asked = call.asked
     _run(control, asked.run_id)
-    found = control.run_logs.read(asked.run_id, _given(asked.since))
-    wanted = [event for event in found.events if event.kind.startswith(asked.kind)][: asked.limit]
+    found = control.run_logs.read(asked.run_id, given(asked.since))
+    wanted = [event for event in found.events if event.kind.startswith(asked.kind)]
+    cursor = found.cursor
+    if len(wanted) > asked.limit:
+        cursor = wanted[asked.limit - 1].id if asked.limit else given(asked.since) or 0
     events = []
-    for event in wanted:
+    for event in wanted[: asked.limit]:
         payload = event.payload
         accepted = AcceptedEvent(seq=payload["seq"], event=msgspec.Raw(payload["event"]))
         events.append(NumberedEvent(id=event.id, timestamp=event.timestamp, kind=event.kind, payload=accepted))
-    return answer(200, Events(events=events, missed=found.missed))
+    return answer(200, Events(events=events, missed=found.missed, cursor=cursor))
 
 
 async def list_history(control: Control, call: Call[HistoryQuery, Nothing]) -> web.Response:
@@ -127,11 +132,12 @@ async def reset(control: Control, call: Call[Nothing, ResetOrder]) -> web.Respon
 
 
 def _records(control: Control, asked: HistoryQuery, *, run_id: str | None) -> web.Response:
-    since = _given(asked.since)
+    since = given(asked.since)
     entries = control.history.after(since or 0, asked.limit, run_id=run_id)
     records = [NumberedRecord(id=entry.id, record=entry.record) for entry in entries]
     missed = 0 if since is None else control.history.missed(since, run_id)
-    return answer(200, Records(records=records, missed=missed))
+    cursor = entries[-1].id if entries else max(since or 0, control.history.last_forgotten(run_id))
+    return answer(200, Records(records=records, missed=missed, cursor=cursor))
 
 
 def _run(control: Control, run_id: str) -> RunState:
@@ -139,7 +145,3 @@ def _run(control: Control, run_id: str) -> RunState:
     if run is None:
         raise RefusedError(404, f"no request has named a run {run_id!r}")
     return run
-
-
-def _given(value: T | UnsetType) -> T | None:
-    return None if value is UNSET else value

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Generic
 from urllib.parse import unquote
 
-from fake_backend.control import handlers, live, page
+from fake_backend.control import handlers, live, page, reading
 from fake_backend.control.api import (
+    Activity,
+    ActivityQuery,
     Events,
     EventsQuery,
     FaultEntry,
@@ -19,6 +21,7 @@ from fake_backend.control.api import (
     OfFault,
     OfRun,
     PageFile,
+    ReadQuery,
     Records,
     ResetOrder,
     RuleTable,
@@ -55,9 +58,10 @@ class Route(Generic[AskedT_co, BodyT_co]):
     asked: type[AskedT_co]
     body: type[BodyT_co]
     does: Callable[[Control, Call[AskedT_co, BodyT_co]], Awaitable[web.StreamResponse]]
-    gives: type | None
+    gives: Any
     status: int = 200
     content_type: str = "application/json"
+    needs_token: bool = False
     pattern: re.Pattern[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -78,6 +82,14 @@ ROUTES: Final[tuple[Route[Any, Any], ...]] = (
         content_type="*/*",
     ),
     Route(method="GET", path="/_fake/health", asked=Nothing, body=Nothing, does=handlers.health, gives=Health),
+    Route(
+        method="GET",
+        path="/_fake/openapi.json",
+        asked=Nothing,
+        body=Nothing,
+        does=handlers.describe,
+        gives=dict[str, Any],
+    ),
     Route(method="GET", path="/_fake/faults", asked=Nothing, body=Nothing, does=handlers.list_faults, gives=Faults),
     Route(
         method="POST",
@@ -155,6 +167,25 @@ ROUTES: Final[tuple[Route[Any, Any], ...]] = (
     ),
     Route(
         method="POST", path="/_fake/reset", asked=Nothing, body=ResetOrder, does=handlers.reset, gives=None, status=204
+    ),
+    Route(
+        method="GET",
+        path="/v1/runs/{run_id}/stream",
+        asked=ReadQuery,
+        body=Nothing,
+        does=reading.stream_events,
+        gives=None,
+        content_type=EVENT_STREAM,
+        needs_token=True,
+    ),
+    Route(
+        method="GET",
+        path="/workspaces/{workspace_id}/activity",
+        asked=ActivityQuery,
+        body=Nothing,
+        does=reading.list_activity,
+        gives=Activity,
+        needs_token=True,
     ),
 )
 

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 from aiohttp_sse import EventSourceResponse
-from msgspec import UNSET
 
 from fake_backend.control.api import LARGEST_NUMBER
-from fake_backend.control.call import HEADERS, RefusedError
+from fake_backend.control.call import HEADERS, RefusedError, given
 from fake_backend.control.news import is_open
 
 if TYPE_CHECKING:
@@ -36,16 +35,19 @@ def first_cursor(call: Call[StreamQuery, Nothing]) -> int | None:
     resumed = last_event_id(call.request)
     if resumed is not None:
         return resumed
-    return None if call.asked.since is UNSET else call.asked.since
+    return given(call.asked.since)
 
 
 async def streaming(
-    call: Call[Any, Any], write: Callable[[EventSourceResponse], Awaitable[None]]
+    call: Call[Any, Any], write: Callable[[EventSourceResponse], Awaitable[None]], *, comments: float = 15.0
 ) -> web.StreamResponse:
-    """Answer with a stream that `write` writes, until that returns or the reader is gone."""
+    """Answer with a stream that `write` writes, until that returns or the reader is gone.
+
+    A comment is sent every `comments` seconds, so that proxies and readers see that it still stands.
+    """
     if not is_open(call.connection):
         return web.Response()
-    response = EventSourceResponse(headers=HEADERS, sep="\n")
+    response = EventSourceResponse(headers=HEADERS, sep="\n", ping_interval=comments)
     try:
         await response.prepare(call.request)
         async with response:
