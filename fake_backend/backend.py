@@ -332,14 +332,14 @@ class FakeBackend:
             return
         if self._control is not None:
             self._control.close()
-        closing = asyncio.ensure_future(server.shutdown(grace + CLOSE_TIMEOUT))
-        try:
-            await asyncio.wait({closing}, timeout=grace)
-            self._cut_off(server)
-            self._write(BackendWentDown(time=asyncio.get_running_loop().time()))
-            await closing
-        finally:
-            closing.cancel()
+        connections = cast("list[Connection]", server.connections)
+        for connection in connections:
+            connection.close_when_idle()
+        if connections:
+            await asyncio.wait([connection.lost for connection in connections], timeout=grace)
+        self._cut_off(server)
+        self._write(BackendWentDown(time=asyncio.get_running_loop().time()))
+        await server.shutdown(CLOSE_TIMEOUT)
 
     async def come_up(self) -> None:
         """Listen again, on the same port. Writes BackendCameUp, unless the backend listens.
@@ -431,10 +431,14 @@ class FakeBackend:
         await asyncio.sleep(0)
         if connection.ends_on_reuse():
             return web.Response()  # it arrived together with the request before it, and is swallowed by the reset
-        if self._control is not None and self._control.is_own(request):
-            return await self._control.answer(request, connection)
-        self._requests += 1
-        return await answer_request(self._shared, request, connection, number=self._requests)
+        connection.is_busy = True
+        try:
+            if self._control is not None and self._control.is_own(request):
+                return await self._control.answer(request, connection)
+            self._requests += 1
+            return await answer_request(self._shared, request, connection, number=self._requests)
+        finally:
+            connection.is_busy = False
 
     def _run_of(self, run_id: str) -> Run:
         run = self._runs.get(run_id)

@@ -34,7 +34,7 @@ class Connection(web.RequestHandler):
     what then happens. `lost` is done once the connection is gone for whatever reason, `cut` once the backend itself
     ended it to go down. `on_end` is called, before either, with the cause. Where `on_reuse` is set, the connection is
     reset when the first byte of another request arrives, and `on_reuse` called. `unread` is the body of which the rest
-    is thrown away after an early answer.
+    is thrown away after an early answer. `is_busy` is True while a request is handled.
 
     The limit of it: TCP tells of a client that went away only after all that it sent before was read. Behind a body
     that isn't read, and that is larger than the buffers, nobody can see it leave.
@@ -59,6 +59,7 @@ class Connection(web.RequestHandler):
         self.on_end: Callable[[BreakCause], None] | None = None
         self.on_reuse: Callable[[], None] | None = None
         self.unread: StreamReader | None = None
+        self.is_busy = False
         self._is_welcome = is_welcome
 
     @override
@@ -94,6 +95,13 @@ class Connection(web.RequestHandler):
         on_reuse()
         self.reset()
         return True
+
+    def close_when_idle(self) -> None:
+        """Close the connection, once what goes on over it is over and the client had the time to read the answer."""
+        if self.is_busy or not (self.unread is None or self.unread.is_eof()):
+            self.close()
+        else:
+            self.force_close()
 
     def go_down(self) -> None:
         """End the connection, and what goes on over it, because the backend goes down; a second call does nothing."""
