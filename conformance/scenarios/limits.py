@@ -296,6 +296,14 @@ SCENARIOS = (
         faults=(on_data(Latency(seconds=1.5, phase="before-accept"), 1),),
     ),
     Scenario(
+        name="bytes-that-do-not-fit-behind-a-window",
+        rules=("WIN-3", "LIV-1", "DLV-1", "DLV-3"),
+        story="A window of some 2,000 bytes takes its time, and what comes meanwhile meets a buffer of 3,000.",
+        script=_full_behind_a_window,
+        settings={"max_buffered_bytes": 3_000, "max_event_bytes": 1_000},
+        faults=(on_data(Latency(seconds=1.5, phase="before-accept"), 1),),
+    ),
+    Scenario(
         name="events-that-json-cannot-carry",
         rules=("WIN-4", "DLV-1"),
         story="Among good events: an object, NaN, an infinity, a dict that holds itself, lists 100,000 deep.",

@@ -147,6 +147,18 @@ class CountsOnlyWhatWaits(PlainSender):
         return len(self.held) - self.in_flight >= self.settings.max_buffered_events
 
 
+@fails("WIN-3", "bytes of events are held; max_buffered_bytes is 3000")
+class CountsOnlyTheBytesThatWait(CountsOnlyWhatWaits):
+    """Counts all events that it holds, and the bytes of those alone that wait behind the window in flight."""
+
+    def is_full(self, payload: bytes) -> bool:
+        waiting = sum(map(len, self.held[self.in_flight :]))
+        return (
+            len(self.held) >= self.settings.max_buffered_events
+            or waiting + len(payload) > self.settings.max_buffered_bytes
+        )
+
+
 @fails("WIN-3", "events are held; max_buffered_events is 20")
 class CountsEventsNowAndThen(PlainSender):
     """Grants itself credit for seven events whenever it has room for one, and counts again when that is used up."""
