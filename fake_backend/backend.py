@@ -99,8 +99,8 @@ class FakeBackend:
     `keep_history` False keeps neither records nor events, so that memory stays bounded however long it runs.
     `keep_last` keeps so many of the last records, and the events in them: bounded too, and with something to look at.
     `control` serves the page, the control API and the routes to read back what was accepted on the same port, to
-    programs and pages that ask for it by a name that the backend knows: those of the loopback interface, `host`, and
-    `allow_hosts` (`NAME:PORT`, or `NAME` on whatever port).
+    programs and pages that ask for it by a name that the backend knows: `host`, those of the loopback interface for who
+    comes over that, and `allow_hosts` (`NAME:PORT`, or `NAME` on whatever port).
     """
 
     def __init__(
@@ -323,8 +323,8 @@ class FakeBackend:
     async def drain(self, grace: float) -> None:
         """Stop listening, and let the requests that are under way finish, for `grace` seconds at the most.
 
-        Connections without a request are closed at once, and streams end; what isn't over in time is cut off, as by
-        `go_down`. Writes BackendWentDown, unless the backend is down.
+        For the end: connections without a request are closed at once, and streams end; what isn't over in time is cut
+        off, as when the block is left.
         """
         await self._end_outage()
         server = self._server
@@ -338,7 +338,6 @@ class FakeBackend:
         if connections:
             await asyncio.wait([connection.lost for connection in connections], timeout=grace)
         self._cut_off(server)
-        self._write(BackendWentDown(time=asyncio.get_running_loop().time()))
         await server.shutdown(CLOSE_TIMEOUT)
 
     async def come_up(self) -> None:

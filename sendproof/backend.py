@@ -4,11 +4,11 @@ import asyncio
 import ipaddress
 import signal
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Any, Final
 
 import click
 from rich import box
@@ -41,10 +41,17 @@ _BROKEN: Final = {
 KEEP: Final = 100_000
 """How many records are kept to look at."""
 
+GRACE: Final = 2.0
+"""For how many seconds an ending backend lets requests finish."""
+
 _HELP: Final = """Run a backend that takes events over HTTP, and misbehaves if asked to.
 
-It speaks the wire protocol on http://HOST:PORT/v1/runs/RUN/ingest for any RUN, keeps everything in memory, and prints
-a line for each request. Ctrl-C (or SIGTERM) ends it with a summary of every run.
+It speaks the wire protocol on http://HOST:PORT/v1/runs/RUN/ingest for any RUN, and prints a line for each request. The
+page at http://HOST:PORT/ shows what happens as it happens; programs ask, and switch faults on and off, under /_fake/
+(http://HOST:PORT/_fake/openapi.json says how). State is in memory: of each run for good, and the last --keep records.
+
+Ctrl-C (or SIGTERM) lets the requests under way finish, and ends it with a summary of every run. A second one ends it at
+once.
 
 \b
 Send to it from another terminal:
@@ -100,54 +107,36 @@ class _OpenRequest:
     faults: list[str] = field(default_factory=list)
 
 
-@dataclass(slots=True, kw_only=True)
-class _RunTotals:
-    requests: int = 0
-    accepted: int = 0
-    duplicates: int = 0
-    faults: int = 0
-
-
 class Ledger:
-    """Turns records into one readable line a request, and into totals for each run.
+    """Turns records into one readable line a request.
 
-    It remembers open requests and totals alone, so that a backend may run for as long as it likes.
+    It remembers open requests alone, so that a backend may run for as long as it likes.
     """
 
     def __init__(self, say: Callable[[str], None], *, started: float) -> None:
         self._say = say
         self._started = started
         self._open: dict[int, _OpenRequest] = {}
-        self.totals: dict[str, _RunTotals] = {}
 
     def note(self, record: BackendRecord) -> None:
         """Take note of a record, and say what became of a request once it is over."""
         match record:
             case RequestStarted(request=number, run_id=run_id, method=method):
                 self._open[number] = _OpenRequest(run_id=run_id or "-", method=method)
-                if run_id is not None:
-                    self._totals_of(run_id).requests += 1
-            case LineReceived(request=number, run_id=run_id, decision=decision):
-                self._totals_of(run_id).accepted += decision == "accepted"
-                self._totals_of(run_id).duplicates += decision == "duplicate"
-                if number in self._open:
-                    self._open[number].lines[decision] += 1
+            case LineReceived(request=number, decision=decision) if number in self._open:
+                self._open[number].lines[decision] += 1
             case CompletionReceived(request=number, decision=decision) if number in self._open:
                 self._open[number].completion = decision
             case FaultStruck(request=number, fault=fault) if number in self._open:
                 kind = str(fault.__struct_config__.tag)
                 phase = getattr(fault, "phase", None)  # some strike no single point of a request
                 self._open[number].faults.append(kind if phase is None else f"{kind} {phase}")
-                self._totals_of(self._open[number].run_id).faults += 1
             case AnswerSent(request=number, time=time, status=status, body=body):
                 self._close(number, time, f"{status} {body}")
             case RequestBroken(request=number, time=time, cause=cause):
                 self._close(number, time, _BROKEN[cause])
             case _:
                 pass
-
-    def _totals_of(self, run_id: str) -> _RunTotals:
-        return self.totals.setdefault(run_id, _RunTotals())
 
     def _close(self, number: int, time: float, outcome: str) -> None:
         request = self._open.pop(number, None)
@@ -204,14 +193,56 @@ def _read_faults(_context: click.Context, _parameter: click.Parameter, path: Pat
 @click.option(
     "--record", type=click.File("wb"), metavar="FILE", help="Write what happens there, as JSON lines, tokens and all."
 )
+@click.option(
+    "--keep",
+    type=click.IntRange(min=1),
+    default=KEEP,
+    show_default=True,
+    metavar="N",
+    help="How many records, and events, are kept to look at. The oldest are forgotten, and counted.",
+)
+@click.option(
+    "--grace",
+    type=click.FloatRange(min=0),
+    default=GRACE,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long requests under way may take to finish at the end.",
+)
+@click.option(
+    "--allow-host",
+    "allow_hosts",
+    multiple=True,
+    metavar="NAME[:PORT]",
+    help="Another name by which the page and /_fake/ may be asked for, such as that of this machine. May be repeated.",
+)
 def backend(
-    port: int, host: str, faults: tuple[FaultRule, ...], tokens: dict[str, str | None] | None, record: IO[bytes] | None
+    *,
+    port: int,
+    host: str,
+    faults: tuple[FaultRule, ...],
+    tokens: dict[str, str | None] | None,
+    record: IO[bytes] | None,
+    keep: int,
+    grace: float,
+    allow_hosts: tuple[str, ...],
 ) -> None:
     """Run the fake backend until it is told to end."""
     if not _is_loopback(host):
         click.echo(f"Warning: {host} isn't a loopback address; others may reach this backend.", err=True)
     try:
-        asyncio.run(serve(port=port, host=host, faults=faults, tokens=tokens, record=record))
+        asyncio.run(
+            serve(
+                port=port,
+                host=host,
+                faults=faults,
+                tokens=tokens,
+                record=record,
+                keep=keep,
+                grace=grace,
+                allow_hosts=allow_hosts,
+            )
+        )
     except ListenError as error:
         raise click.UsageError(f"{error}. Choose another with --port or --host.") from error
 
@@ -223,8 +254,14 @@ async def serve(
     faults: Sequence[FaultRule],
     tokens: Mapping[str, str | None] | None,
     record: IO[bytes] | None,
+    keep: int = KEEP,
+    grace: float = GRACE,
+    allow_hosts: Collection[str] = (),
 ) -> None:
-    """Serve until SIGINT or SIGTERM, then print the summary. Raises ListenError if the address can't be had."""
+    """Serve until SIGINT or SIGTERM, drain until another one, then print the summary.
+
+    Raises ListenError if the address can't be had.
+    """
     loop = asyncio.get_running_loop()
     ledger = Ledger(click.echo, started=loop.time())
 
@@ -234,13 +271,20 @@ async def serve(
             record.flush()
         ledger.note(what)
 
-    stopped = asyncio.Event()
+    stops = asyncio.Semaphore(0)
     for number in (signal.SIGINT, signal.SIGTERM):
         # Where loops know no signals (Windows), Ctrl-C ends the command all the same, without a summary.
         with suppress(NotImplementedError):
-            loop.add_signal_handler(number, stopped.set)
+            loop.add_signal_handler(number, stops.release)
     async with FakeBackend(
-        port=port, host=host, faults=faults, tokens=tokens, on_record=write, keep_last=KEEP, control=True
+        port=port,
+        host=host,
+        faults=faults,
+        tokens=tokens,
+        on_record=write,
+        keep_last=keep,
+        control=True,
+        allow_hosts=allow_hosts,
     ) as running:
         token = next(iter(tokens)) if tokens else "any"
         run_id = (tokens or {}).get(token) or "demo"
@@ -249,30 +293,42 @@ async def serve(
         click.echo(f"Look at it:  {running.url}/")
         if faults:
             click.echo(f"Rules of faults: {len(faults)}")
-        await stopped.wait()
-    _print_summary(running, ledger)
+        await stops.acquire()
+        await _first_of(running.drain(grace), stops.acquire())
+    _print_summary(running)
 
 
-def _print_summary(ended: FakeBackend, ledger: Ledger) -> None:
+async def _first_of(*coroutines: Coroutine[Any, Any, object]) -> None:
+    """Wait for the first to end, and cancel the others."""
+    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+
+
+def _print_summary(ended: FakeBackend) -> None:
     table = Table(box=box.SIMPLE)
     table.add_column("run", overflow="fold", min_width=12)
     for name in ("requests", "accepted", "duplicates", "last seq", "complete", "faults"):
         table.add_column(name, justify="right", no_wrap=True)
-    for run_id, totals in ledger.totals.items():
-        run = ended.run(run_id)
+    runs = ended.run_states()
+    for run in runs:
         table.add_row(
-            escape(run_id),
-            str(totals.requests),
-            str(totals.accepted),
-            str(totals.duplicates),
+            escape(run.run_id),
+            str(run.requests),
+            str(run.accepted),
+            str(run.duplicates),
             str(run.last_accepted_seq),
             "yes" if run.complete else "no",
-            str(totals.faults),
+            str(run.faults),
         )
-    if ledger.totals:
+    if runs:
         Console().print(table)
     else:
         click.echo("No run was named by any request.")
+    if ended.forgotten:
+        click.echo(f"{ended.forgotten} records were forgotten; the last {len(ended.history)} were kept (--keep).")
 
 
 def _is_loopback(host: str) -> bool:

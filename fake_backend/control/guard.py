@@ -13,28 +13,29 @@ from aiohttp import hdrs, web
 
 from fake_backend.control.call import RefusedError
 
+_LOOPBACK: Final = {"localhost", "127.0.0.1", "[::1]"}
+
 _OWN_SITE: Final = {"same-origin", "none"}
 """What `Sec-Fetch-Site` says of a request by the page that is served here, and of an address that a person typed."""
 
 
 class Guard:
-    """Knows the names under which the backend is known.
+    """Knows the names by which the backend may be asked.
 
-    `host` is the address that it listens on; `allowed` are further names, `NAME:PORT`, or `NAME` on whatever port.
+    Those are the address that it listens on (`host`), the names of the loopback interface for who comes over that, and
+    what is `allowed` besides: `NAME:PORT`, or `NAME` on whatever port.
     """
 
-    __slots__ = ("_allowed", "_names")
+    __slots__ = ("_allowed", "_own")
 
     def __init__(self, *, host: str, allowed: Collection[str]) -> None:
-        self._names = {"localhost", "127.0.0.1", "[::1]"}
-        if host and not _is_any(host):
-            self._names.add(f"[{host}]".lower() if ":" in host else host.lower())
+        self._own = f"[{host}]".lower() if ":" in host else host.lower()
         self._allowed = {name.lower() for name in allowed}
 
     def check(self, request: web.BaseRequest, *, port: int) -> None:
         """Raise RefusedError (403) unless a request may go on. `port` is the one that the backend listens on."""
         host = request.headers.get(hdrs.HOST, "").lower()
-        if not self._knows(host, port):
+        if not self._knows(host, port, request):
             raise RefusedError(
                 403,
                 f"Host is {host!r:.300}, by which this backend isn't known; ask http://127.0.0.1:{port}, "
@@ -47,15 +48,23 @@ class Guard:
         if site is not None and site not in _OWN_SITE:
             raise RefusedError(403, f"Sec-Fetch-Site is {site!r:.300}; pages of other sites may not ask this backend")
 
-    def _knows(self, host: str, port: int) -> bool:
+    def _knows(self, host: str, port: int, request: web.BaseRequest) -> bool:
         name, colon, said_port = host.rpartition(":")
         if not colon or not said_port.isdecimal():  # without a port, be it an IPv6 address in brackets
             name, said_port = host, "80"
-        return (name in self._names and said_port == str(port)) or name in self._allowed or host in self._allowed
+        if name in self._allowed or host in self._allowed:
+            return True
+        if said_port != str(port):
+            return False
+        return name == self._own or (name in _LOOPBACK and _is_from_here(request))
 
 
-def _is_any(host: str) -> bool:
+def _is_from_here(request: web.BaseRequest) -> bool:
+    # The names of the loopback interface are the same on every machine: who says one may still come from another.
+    peer = None if request.transport is None else request.transport.get_extra_info("peername")
     try:
-        return ipaddress.ip_address(host).is_unspecified
+        address = ipaddress.ip_address(peer[0] if peer else "")
     except ValueError:
         return False
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback
