@@ -43,8 +43,8 @@ def tests(session: nox.Session) -> None:
     """Run the tests, with the floor of their coverage; arguments go to pytest."""
     _install(session, "test")
     # A part of the tests covers a part of the code: the floor is for all of them.
-    coverage = [] if session.posargs else ["--cov", "--cov-branch", "--cov-report=term"]
-    session.run("pytest", *coverage, *session.posargs)
+    everything = ["-n", "logical", "--cov", "--cov-branch", "--cov-report=term"]
+    session.run("pytest", *(session.posargs or everything))
 
 
 @nox.session
