@@ -1,11 +1,10 @@
 """From a request to what it asks for, and from an answer to its bytes: by types, within bounds, with clear errors."""
 
 import asyncio
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 import msgspec
 from aiohttp import hdrs, web
@@ -14,8 +13,8 @@ from msgspec import UNSET, UnsetType
 
 from fake_backend.answers import phrase
 from fake_backend.connection import Connection
-from fake_backend.control.api import Asked, Problem, RuleTable
-from fake_backend.fault_file import rule_of_table, table_of_rule
+from fake_backend.control.api import Asked, Problem
+from fake_backend.control.codec import convert, encode
 
 MAX_BODY_BYTES: Final = 65_536
 """How large the body of a control request may be."""
@@ -109,32 +108,11 @@ def given(value: T | UnsetType) -> T | None:
     return None if value is UNSET else value
 
 
-def encode(said: object) -> bytes:
-    """Write JSON, on one line."""
-    try:
-        return msgspec.json.encode(said, enc_hook=_to_table)
-    except UnicodeEncodeError:
-        # Lone surrogates, as in `records.encode_record`.
-        return json.dumps(msgspec.to_builtins(said, enc_hook=_to_table)).encode()
-
-
 def _convert(said: object, wanted: type[T], *, strict: bool) -> T:
     try:
-        return msgspec.convert(said, wanted, strict=strict, dec_hook=_from_table)
+        return convert(said, wanted, strict=strict)
     except msgspec.ValidationError as error:
         raise RefusedError(400, _told(str(error), said, wanted)) from error
-
-
-def _to_table(said: object) -> object:
-    if isinstance(said, RuleTable):
-        return table_of_rule(said.rule)
-    raise NotImplementedError(f"{type(said).__name__} is not written as JSON")
-
-
-def _from_table(_wanted: type, said: Any) -> RuleTable:
-    if not isinstance(said, dict):
-        raise ValueError(f"The body is {said!r:.100}; it must be an object")  # noqa: TRY004 - msgspec tells ValueErrors
-    return RuleTable(rule_of_table(said))
 
 
 def _told(problem: str, said: object, wanted: type) -> str:

@@ -12,7 +12,8 @@ from fake_backend.access import Access
 from fake_backend.connection import Connection
 from fake_backend.control import openapi, routes
 from fake_backend.control.api import FaultEntry, Faults, Health, Kept, RuleTable, RunState
-from fake_backend.control.call import RefusedError, answer_problem, encode
+from fake_backend.control.call import RefusedError, answer_problem
+from fake_backend.control.codec import encode
 from fake_backend.control.event_logs import EventLogs
 from fake_backend.control.guard import Guard
 from fake_backend.control.news import News

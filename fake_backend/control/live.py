@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from fake_backend.control.api import Gap, Runs
-from fake_backend.control.call import encode
+from fake_backend.control.codec import encode
 from fake_backend.control.news import is_open
 from fake_backend.control.sse import first_cursor, streaming
 from fake_backend.records import encode_record

@@ -11,7 +11,8 @@ from aiohttp import hdrs, web
 from fake_backend import answers
 from fake_backend.answers import phrase
 from fake_backend.control.api import Activity, ActivityEvent, ActivityPayload, CaughtUp, Ended, Gap, Problem
-from fake_backend.control.call import HEADERS, answer, encode, given
+from fake_backend.control.call import HEADERS, answer, given
+from fake_backend.control.codec import encode
 from fake_backend.control.news import is_open
 from fake_backend.control.sse import last_event_id, streaming
 
