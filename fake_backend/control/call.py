@@ -73,7 +73,8 @@ async def read_body(request: web.BaseRequest, wanted: type[T]) -> T:
                     raise RefusedError(413, f"The body is larger than {MAX_BODY_BYTES} bytes")
     except TimeoutError as error:
         raise RefusedError(408, f"The body took longer than {BODY_TIMEOUT:g} s to arrive") from error
-    except (web.RequestPayloadError, HttpProcessingError) as error:
+    except (web.RequestPayloadError, HttpProcessingError, OSError, RuntimeError) as error:
+        # RuntimeError is how aiohttp refuses to wait on a connection lost before the handler began.
         raise RefusedError(400, "The body broke off") from error
     if content and request.content_type != "application/json":
         said = request.headers.get(hdrs.CONTENT_TYPE, "missing")

@@ -127,9 +127,14 @@ class Control:
         """Answer a request to a path of ours."""
         try:
             self._guard.check(request, port=self._port())
-            return await routes.answer(self, request, connection)
+            response = await routes.answer(self, request, connection)
         except RefusedError as refused:
-            return answer_problem(refused)
+            response = answer_problem(refused)
+        if not request.content.is_eof():
+            # As in `sending.send`: what remains of the body is read for a while, and thrown away.
+            response.force_close()
+            connection.unread = request.content
+        return response
 
     # What there is to say.
 

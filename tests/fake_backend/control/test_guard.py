@@ -1,0 +1,87 @@
+"""No web page drives the backend: it answers to its own names, and to its own page."""
+
+import pytest
+
+from fake_backend import FakeBackend
+from tests.fake_backend.control.asking import TOKEN, asking
+from tests.fake_backend.wire import event_lines
+
+
+@pytest.mark.parametrize(
+    ("headers", "error"),
+    [
+        ({"Host": "evil.example"}, "Host is 'evil.example', by which this backend isn't known"),
+        ({"Host": "evil.example:{port}"}, "Host is 'evil.example:"),
+        ({"Host": "localhost.evil.example:{port}"}, "Host is 'localhost.evil.example:"),
+        ({"Host": "localhost:1"}, "Host is 'localhost:1'"),
+        ({"Host": "localhost"}, "Host is 'localhost'"),
+        ({"Host": "::1:{port}"}, "Host is '::1:"),
+        ({"Host": ""}, "Host is ''"),
+        ({"Origin": "http://evil.example"}, "Origin is 'http://evil.example'; pages of other origins"),
+        ({"Origin": "null"}, "Origin is 'null'"),
+        ({"Origin": "http://localhost:{port}"}, "Origin is 'http://localhost:"),
+        ({"Origin": "https://127.0.0.1:{port}"}, "Origin is 'https://127.0.0.1:"),
+        ({"Sec-Fetch-Site": "cross-site"}, "Sec-Fetch-Site is 'cross-site'; pages of other sites"),
+        ({"Sec-Fetch-Site": "same-site"}, "Sec-Fetch-Site is 'same-site'"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("path", ["/", "/_fake/health", "/_fake/stream", "/v1/runs/run/stream", "/_fake/nothing"])
+async def test_who_is_foreign_is_refused(path: str, headers: dict[str, str], error: str) -> None:
+    """A name or an origin that isn't the backend's own is answered 403, whatever is asked for."""
+    async with asking(FakeBackend(control=True)) as ask:
+        port = ask.backend.url.rpartition(":")[2]
+        sent = {name: value.format(port=port) for name, value in headers.items()}
+        status, said = await ask("GET", path, headers=TOKEN | sent)
+        assert status == 403
+        assert said["error"].startswith(error)
+
+
+async def test_a_foreign_page_changes_nothing() -> None:
+    """The order that a page may send without asking first is refused before its body is looked at."""
+    async with asking(FakeBackend(control=True)) as ask:
+        await ask.post("run", event_lines(1, 2))
+        simple = {"Origin": "http://evil.example", "Content-Type": "text/plain"}
+        assert (await ask("POST", "/_fake/reset", body=b"{}", headers=simple))[0] == 403
+        assert ask.backend.run("run").last_accepted_seq == 2
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Host": "127.0.0.1:{port}"},
+        {"Host": "LOCALHOST:{port}"},
+        {"Host": "[::1]:{port}"},
+        {"Host": "localhost:{port}", "Origin": "http://localhost:{port}", "Sec-Fetch-Site": "same-origin"},
+        {"Sec-Fetch-Site": "none"},
+    ],
+    ids=str,
+)
+async def test_its_own_names_are_answered(headers: dict[str, str]) -> None:
+    """The names of the loopback interface, a page of the same origin, and an address that a person typed."""
+    async with asking(FakeBackend(control=True)) as ask:
+        port = ask.backend.url.rpartition(":")[2]
+        sent = {name: value.format(port=port) for name, value in headers.items()}
+        assert (await ask("GET", "/_fake/health", headers=sent))[0] == 200
+
+
+async def test_names_can_be_allowed() -> None:
+    """On one port, or on whatever port; others stay refused."""
+    async with asking(FakeBackend(control=True, allow_hosts=["Any.example", "one.example:99"])) as ask:
+        for host, status in (
+            ("any.example", 200),
+            ("any.example:7", 200),
+            ("one.example:99", 200),
+            ("one.example:98", 403),
+            ("one.example", 403),
+        ):
+            assert (await ask("GET", "/_fake/health", headers={"Host": host}))[0] == status, host
+
+
+async def test_senders_come_by_any_name() -> None:
+    """The ingest routes stay as they are: a sender's Host is its own business."""
+    async with asking(FakeBackend(control=True)) as ask:
+        headers = TOKEN | {"Host": "backend.example", "Origin": "http://elsewhere.example"}
+        path = "/v1/runs/run/ingest"
+        assert (await ask("POST", path, body=event_lines(1, 2), headers=headers))[0] == 200
