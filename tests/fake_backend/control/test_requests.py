@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from aiohttp.http_parser import HttpRequestParserPy
 
 from fake_backend import FakeBackend, FaultRule, Status
 from fake_backend.control import call
@@ -89,13 +90,15 @@ async def test_a_body_that_does_not_come_is_waited_for_in_bounds(ask: Asker, mon
         assert b"The body took longer than 0.01 s to arrive" in await reader.read(1_000)
 
 
-async def test_a_body_whose_framing_is_broken_is_told(ask: Asker) -> None:
-    """A chunk without a length ends the request, with an answer."""
-    async with connected(ask.backend) as (reader, writer):
+async def test_a_body_whose_framing_is_broken_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A chunk without a length ends the request, with an answer, where aiohttp's parser tells of it."""
+    monkeypatch.setattr("aiohttp.web_protocol.HttpRequestParser", HttpRequestParserPy)
+    async with asking(FakeBackend(control=True)) as ask, connected(ask.backend) as (reader, writer):
         writer.write(_reset_head(ask, "Transfer-Encoding: chunked"))
         await asyncio.sleep(0.01)
         writer.write(b"nonsense\r\n")
         assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 400 ")
+        assert b"The body broke off" in await reader.read(1_000)
 
 
 async def test_a_client_that_leaves_in_the_midst_of_its_body_breaks_nothing(ask: Asker) -> None:
