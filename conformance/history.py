@@ -118,6 +118,7 @@ class CutShort(Record, frozen=True, kw_only=True):
 
 
 CallRecord: TypeAlias = SenderOpened | EnqueueCalled | StopCalled | StopReturned | StopOverdue | StopCancelled
+WorldName: TypeAlias = Literal["simulated", "tcp", "toxiproxy"]
 AnyRecord: TypeAlias = CallRecord | NetworkTrouble | RetryAfterAsked | StrayRequest | CutShort | BackendRecord
 
 
@@ -126,7 +127,7 @@ class History(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     Args:
         scenario: Its name.
-        world: `simulated`, or `tcp` for real sockets and real time.
+        world: `simulated`, `tcp` for real sockets and real time, or `toxiproxy` for the same with a Toxiproxy between.
         settings: What the senders were given; `url` and `run_id` are those of the first.
         began: The time of the start, on the clock of the records.
         round_trip: Seconds that a request and its answer take on an idle network, at the most.
@@ -135,7 +136,7 @@ class History(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """
 
     scenario: str
-    world: Literal["simulated", "tcp"]
+    world: WorldName
     settings: Settings
     began: float
     round_trip: float

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -22,6 +23,7 @@ from conformance.history import (
     AnyRecord,
     EnqueueCalled,
     History,
+    NetworkTrouble,
     RetryAfterAsked,
     SenderOpened,
     StopCalled,
@@ -31,18 +33,20 @@ from conformance.history import (
     StrayRequest,
 )
 from conformance.plugged import PluggedSender, made_by, snapshot
+from conformance.prose import describe_fault
 from conformance.settings import Settings
-from fake_backend import FakeBackend, Limits
+from conformance.way import StraightWay
+from fake_backend import FakeBackend, FaultRule, Limits
 from fake_backend.records import AnswerSent, RequestStarted
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
-    from typing import Literal
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 
     from conformance.adapters import RemoteSender
-    from conformance.history import Report
+    from conformance.history import Report, WorldName
     from conformance.simulation import Link, Network
-    from fake_backend import FaultRule
+    from conformance.way import Way
+    from fake_backend.faults import Fault
 
 Factory: TypeAlias = "Callable[[Settings], Any]"
 
@@ -51,6 +55,8 @@ _POLL = 0.02
 _PATIENCE_WITH_STOP = 1.5
 _QUIET_AT_THE_END = 1.0
 _A_FLOOD = 2_000
+_NEWS = 0.1
+"""Seconds after which those who hold a connection know that it has ended."""
 _READING_LATE = 0.5
 """Seconds after us at which a sender may read the clock that a date is compared with, in real time."""
 
@@ -68,6 +74,8 @@ class Scenario:
         faults: What the backend does wrong, from the start.
         limits: The backend's limits, where they are not the usual.
         stands_at: The last number that the backend has accepted of each run before the scenario begins.
+        is_of_the_network: Whether nothing goes wrong but what happens on the way to the backend (`Stage.go_down` and
+            `Stage.meets`), so that a proxy can do it as well.
         capability: What a sender must claim to be attacked so.
         ability: What its language must be able to do.
     """
@@ -80,6 +88,7 @@ class Scenario:
     faults: tuple[FaultRule, ...] = ()
     limits: Limits | None = None
     stands_at: int = 0
+    is_of_the_network: bool = False
     capability: str | None = None
     ability: str | None = None
 
@@ -197,6 +206,8 @@ class Stage:
             limits=scenario.limits,
             on_record=self._on_backend_record,
         )
+        self.way: Way = StraightWay(self.backend)
+        """How senders get to the backend."""
         self.elsewhere = FakeBackend(on_record=self._on_stray_record)
         self._time: Callable[[], float] | None = None
         self.network: Network | None = None
@@ -239,7 +250,7 @@ class Stage:
         """Have the factory make a sender for a run."""
         if self._stands_at:
             self.backend.set_run(run_id, last_accepted_seq=self._stands_at, why="it stands there before the start")
-        settings = msgspec.structs.replace(self.settings, url=self.backend.ingest_url(run_id), run_id=run_id)
+        settings = msgspec.structs.replace(self.settings, url=self.way.ingest_url(run_id), run_id=run_id)
         self._senders += 1
         number = self._senders
         if number == 1:
@@ -261,11 +272,32 @@ class Stage:
 
     async def go_down(self) -> None:
         """Take the backend away: connections are reset, new ones refused."""
-        await self.backend.go_down()
+        await self.way.go_down()
 
     async def come_up(self) -> None:
         """Bring it back."""
-        await self.backend.come_up()
+        await self.way.come_up()
+
+    @asynccontextmanager
+    async def meets(self, fault: Fault) -> AsyncIterator[None]:
+        """Have the network do something to all that passes it, until the block is left.
+
+        Every connection ends at both ends of that, so that none is older than what happens to it; and the news of that
+        have arrived, so that no sender begins with a request that fails for it.
+        """
+        rule = self.in_this_world(FaultRule(fault=fault))
+        began = self.now()
+        trouble = self.write(NetworkTrouble(time=began, what=describe_fault(rule.fault)))
+        await self.way.go_down()
+        await self.way.come_up(rule)
+        try:
+            await self.pause(_NEWS)
+            yield
+        finally:
+            await self.way.go_down()
+            await self.way.come_up()
+            await self.pause(_NEWS)
+            self.complete(trouble, seconds=self.now() - began)
 
     @property
     def link(self) -> Link:
@@ -285,7 +317,7 @@ class Stage:
 
     # Records.
 
-    def history(self, *, world: Literal["simulated", "tcp"], began: float, round_trip: float, slack: float) -> History:
+    def history(self, *, world: WorldName, began: float, round_trip: float, slack: float) -> History:
         """All that was written down, and what is needed to read it."""
         return History(
             scenario=self._name,

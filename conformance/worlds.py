@@ -14,7 +14,7 @@ from conformance.simulation import LinkConditions, simulate
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from conformance.history import History
+    from conformance.history import History, WorldName
     from conformance.scenario import Factory, Scenario
     from conformance.settings import Settings
     from conformance.simulation import Simulation
@@ -110,6 +110,7 @@ class TcpWorld:
             doesn't keep its caller waiting.
     """
 
+    name: WorldName = "tcp"
     round_trip = 0.02
     enough = 3
 
@@ -131,14 +132,17 @@ class TcpWorld:
         return self._perform(scenario, factory)
 
     def _perform(self, scenario: Scenario, factory: Factory) -> History:
-        stage = Stage(scenario, factory, scale=self.scale)
+        stage = self._stage(scenario, factory)
         began = asyncio.run(_perform(scenario, stage, patience=self.patience))
-        return stage.history(world="tcp", began=began, round_trip=self.round_trip, slack=self.slack)
+        return stage.history(world=self.name, began=began, round_trip=self.round_trip, slack=self.slack)
+
+    def _stage(self, scenario: Scenario, factory: Factory) -> Stage:
+        return Stage(scenario, factory, scale=self.scale)
 
 
 async def _perform(scenario: Scenario, stage: Stage, *, patience: float | None = None) -> float:
     began = asyncio.get_running_loop().time()
-    async with stage.elsewhere, stage.backend:
+    async with stage.elsewhere, stage.backend, stage.way:
         script = asyncio.ensure_future(_script(scenario, stage))
         flood = asyncio.ensure_future(stage.flooded.wait())
         over, _ = await asyncio.wait({script, flood}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -20,15 +21,18 @@ from conformance.scenarios import SCENARIOS
 from conformance.simulation import SimulationError
 from conformance.subject import AT_A_TIME, attached_subject, named_subject, subject_of_a_command
 from conformance.worlds import SimulatedWorld
+from fake_backend import FakeBackendError
 from sendproof.explain import explain
+from sendproof.three_worlds import WORLDS, compare_worlds, network_scenarios, print_comparisons, status_of
 from sendproof.verdicts import list_rules, print_verdicts, verdict_console
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from conformance.catalogue import Rule
     from conformance.judge import Verdict
+    from conformance.scenario import Scenario
     from conformance.subject import Subject
 
 _LEVELS = {
@@ -76,16 +80,20 @@ Examples:
   sendproof check --sender my_app.events:make_sender --level must
   sendproof check --sender my_app.events:make_sender --rule DRN-3 --real
   sendproof check --command "node adapter.mjs" --report report/
+  sendproof check --sender my_app.events:make_sender --toxiproxy http://127.0.0.1:8474
   sendproof check --explain DRN-3
 
 The sender speaks the protocol of docs/protocol.md to the url. With --rule, only the scenarios that attack the rule are
 performed; without, every rule is held against every scenario.
 
+With --toxiproxy, the scenarios of the network are performed in virtual time, on real sockets, and on real sockets
+through a Toxiproxy that runs on this machine, and have to be judged alike.
+
 A file of --known-failing has a line for each rule that the sender is known to fail: its id, and why. Such a rule must
 fail: it is an error when it passes, or isn't judged.
 
-Exit status: 0 if every rule passed, was skipped, or is known to fail; 1 if one failed, or the list of known failures is
-wrong; 2 if none failed but some could not be judged.
+Exit status: 0 if every rule passed, was skipped, or is known to fail; 1 if one failed (with --toxiproxy: in one of the
+worlds), or the list of known failures is wrong; 2 if none failed but some could not be judged.
 """
 
 
@@ -102,6 +110,11 @@ wrong; 2 if none failed but some could not be judged.
     help="must: the MUST rules. should: these and the SHOULD rules. all: and what the sender's capabilities promise.",
 )
 @click.option("--real", is_flag=True, help="Use real sockets and real time (under a minute), instead of virtual time.")
+@click.option(
+    "--toxiproxy",
+    metavar="URL",
+    help="Compare the simulator, real sockets, and the Toxiproxy whose API is there, such as http://127.0.0.1:8474.",
+)
 @click.option(
     "--known-failing",
     metavar="FILE",
@@ -137,6 +150,7 @@ def check(
     at_a_time: int,
     explained: str | None,
     real: bool,
+    toxiproxy: str | None,
     wants_list: bool,
     verbose: bool,
 ) -> None:
@@ -155,9 +169,16 @@ def check(
     logging.basicConfig(level=logging.INFO if verbose else logging.CRITICAL + 1, format="%(message)s")
     try:
         known = {} if known_failing is None else read_known_failures(known_failing)
+        if toxiproxy is not None:
+            if sender is None or real or reports is not None:
+                raise click.UsageError(
+                    "--toxiproxy compares three worlds, one of them the simulator, and prints a table: it goes with "
+                    "--sender, and not with --command, --attach, --real or --report."
+                )
+            sys.exit(_compare(console, sender, toxiproxy, selected, known=known, at_a_time=at_a_time))
         with _subject(sender, command, port, real=real, at_a_time=at_a_time) as subject:
             verdicts = _judge(subject, selected)
-    except (ConformanceError, SimulationError) as error:
+    except (ConformanceError, SimulationError, FakeBackendError) as error:
         _give_up(f"The sender could not be judged: {error}")
     wrong = note_known_failures(verdicts, known)
     is_simulated = isinstance(subject.world, SimulatedWorld)
@@ -207,6 +228,34 @@ def _tell_where(port: int) -> None:
 
 def _judge(subject: Subject, rules: Sequence[Rule]) -> list[Verdict]:
     scenarios = scenarios_for(rules, SCENARIOS)
+    with _progress(len(scenarios)) as on_progress:
+        return judge(
+            subject.factory,
+            rules=rules,
+            scenarios=scenarios,
+            world=subject.world,
+            capabilities=subject.capabilities,
+            abilities=subject.abilities,
+            on_progress=on_progress,
+        )
+
+
+def _compare(
+    console: Console, sender: str, url: str, rules: Sequence[Rule], *, known: Mapping[str, str], at_a_time: int
+) -> int:
+    judged = [rule for rule in rules if rule.id not in known]
+    scenarios = network_scenarios(judged)
+    with _progress(len(WORLDS) * len(scenarios)) as on_progress:
+        comparisons = compare_worlds(
+            sender, url, scenarios=scenarios, rules=judged, at_a_time=at_a_time, on_progress=on_progress
+        )
+    print_comparisons(console, f"{sender}, in three worlds", comparisons, known=known)
+    return status_of(comparisons)
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[Scenario], None]]:
+    """Show a bar where a person looks on; gives what is to be called with each scenario that is done."""
     progress = Progress(
         TextColumn("{task.description:<52}"),
         BarColumn(),
@@ -217,16 +266,8 @@ def _judge(subject: Subject, rules: Sequence[Rule]) -> list[Verdict]:
         disable=not sys.stderr.isatty(),
     )
     with progress:
-        task = progress.add_task("performing", total=len(scenarios))
-        return judge(
-            subject.factory,
-            rules=rules,
-            scenarios=scenarios,
-            world=subject.world,
-            capabilities=subject.capabilities,
-            abilities=subject.abilities,
-            on_progress=lambda scenario: progress.update(task, advance=1, description=scenario.name),
-        )
+        task = progress.add_task("performing", total=total)
+        yield lambda scenario: progress.update(task, advance=1, description=scenario.name)
 
 
 def _give_up(message: str) -> NoReturn:

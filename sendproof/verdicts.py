@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from conformance.judge import Failure, Verdict
     from conformance.scenario import Scenario
 
-_STYLES = {
+STYLES = {
     Judgement.PASSED: "green",
     Judgement.FAILED: "bold red",
     Judgement.SKIPPED: "dim",
@@ -83,15 +83,15 @@ def list_rules(console: Console, rules: Sequence[Rule], scenarios: Sequence[Scen
 
 def print_violation(console: Console, violation: Violation, *, began: float, indent: int) -> None:
     """Print a contradiction, and the records behind it with their times since the beginning."""
-    _indent(console, Text(violation.sentence, style="red"), by=indent)
+    print_indented(console, Text(violation.sentence, style="red"), by=indent)
     for record in sorted(violation.records, key=lambda each: each.time):
-        _indent(console, Text(f"{record.time - began:9.3f} s  {in_words(record)}"), by=indent)
+        print_indented(console, Text(f"{record.time - began:9.3f} s  {in_words(record)}"), by=indent)
 
 
 def _in_a_word(verdict: Verdict) -> Text:
     if verdict.known is not None:
         return Text("known", style="yellow")
-    return Text(verdict.judgement, style=_STYLES[verdict.judgement])
+    return Text(verdict.judgement, style=STYLES[verdict.judgement])
 
 
 def _style_of_a_level(level: str) -> str:
@@ -107,17 +107,17 @@ def _print_failures(console: Console, verdict: Verdict) -> None:
     for _, failures in by_scenario[:_SCENARIOS_IN_FULL]:
         _print_scenario(console, failures)
     if more := [name for name, _ in by_scenario[_SCENARIOS_IN_FULL:]]:
-        _indent(console, f"And in {len(more)} more: {', '.join(more)}.", by=2)
-    _indent(console, Text.assemble(("What it costs: ", "bold"), rule.loss), by=2)
+        print_indented(console, f"And in {len(more)} more: {', '.join(more)}.", by=2)
+    print_indented(console, Text.assemble(("What it costs: ", "bold"), rule.loss), by=2)
 
 
 def _print_scenario(console: Console, failures: list[Failure]) -> None:
     scenario = failures[0].scenario
-    _indent(console, Text.assemble((scenario.name, "cyan"), f": {scenario.story}"), by=2)
+    print_indented(console, Text.assemble((scenario.name, "cyan"), f": {scenario.story}"), by=2)
     for failure in failures[:_VIOLATIONS_IN_FULL]:
         print_violation(console, failure.violation, began=failure.history.began, indent=4)
     if len(failures) > _VIOLATIONS_IN_FULL:
-        _indent(console, f"… and {len(failures) - _VIOLATIONS_IN_FULL} more like it", by=4)
+        print_indented(console, f"… and {len(failures) - _VIOLATIONS_IN_FULL} more like it", by=4)
 
 
 def _print_errors(console: Console, verdicts: Sequence[Verdict]) -> None:
@@ -162,7 +162,7 @@ def _print_known(console: Console, verdicts: Sequence[Verdict]) -> None:
         console.print()
         console.print(Text("Known to fail:", style="bold"))
     for verdict in known:
-        _indent(console, f"{verdict.rule.id}  {verdict.known}", by=2)
+        print_indented(console, f"{verdict.rule.id}  {verdict.known}", by=2)
 
 
 def _count(verdicts: Sequence[Verdict]) -> str:
@@ -175,5 +175,6 @@ def _count(verdicts: Sequence[Verdict]) -> str:
     return line
 
 
-def _indent(console: Console, text: Text | str, *, by: int) -> None:
+def print_indented(console: Console, text: Text | str, *, by: int) -> None:
+    """Print a paragraph with a margin on its left."""
     console.print(Padding(text, (0, 0, 0, by), expand=False))

@@ -210,18 +210,21 @@ SCENARIOS = (
         rules=("RTY-9", "RTY-1", "DLV-1", "DLV-2", "DLV-3"),
         story="The backend comes up thirty retry delays after the first event.",
         script=_down_at_the_start,
+        is_of_the_network=True,
     ),
     Scenario(
         name="down-for-a-while",
         rules=("RTY-9", "RTY-1", "DLV-1", "DLV-2", "DLV-3"),
         story="The backend goes away for forty retry delays in the middle, and events keep coming.",
         script=_down_for_a_while,
+        is_of_the_network=True,
     ),
     Scenario(
         name="the-kept-alive-connection-is-gone",
         rules=("RTY-1", "DLV-1", "DLV-2"),
         story="The idle connection is closed just before the next event.",
         script=_connection_closed_while_idle,
+        is_of_the_network=True,
     ),
     Scenario(
         name="a-backend-that-fails-at-once",
