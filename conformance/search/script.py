@@ -92,7 +92,15 @@ def _fault(rule: FaultRule) -> str:
         which = f"request {', '.join(map(str, rule.requests))}"
     else:
         which = f"every request number {rule.every}" if rule.every > 1 else "every request"
-    return f"{which}{_KINDS[rule.of]}{run}: {describe_fault(rule.fault)}"
+    conditions = [
+        f"if its number is divisible by {rule.every}" if rule.requests and rule.every > 1 else "",
+        f"if it carries event {' or '.join(map(str, rule.events))}" if rule.events else "",
+        f"with the chance {rule.probability:g} of seed {rule.seed}" if rule.probability is not None else "",
+        f"from {rule.between[0]:g} s to {rule.between[1]:g} s" if rule.between is not None else "",
+        f"at most {counted(rule.times, 'time')}" if rule.times is not None else "",
+    ]
+    more = "".join(f", {condition}" for condition in conditions if condition)
+    return f"{which}{_KINDS[rule.of]}{run}{more}: {describe_fault(rule.fault)}"
 
 
 def _network(event: NetworkEvent) -> str:

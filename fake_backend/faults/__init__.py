@@ -8,24 +8,17 @@ A fault says what goes wrong; a `FaultRule` says which requests it strikes. The 
     answers       status, late_accept, partial, duplicate, poison
     state         forget, foreign_writer, completed_elsewhere, expire_token, fence
 
-Most strike at a point of a request. The points, in order:
+Most strike at a point of a request; `base.PHASES` has the points, in order, and what each means.
 
-* `before-read`: the head has arrived; nothing is read of the body, so that the peer's upload backs up.
-* `before-accept`: the first line (or the end of an empty body) has arrived; nothing has been taken yet.
-* `after-lines`: after `lines` lines of the body have been decided; a body with fewer is never struck.
-* `after-accept`: everything has been read and taken; the answer has not been sent (so this is "before the answer",
-  and strikes whatever the answer is).
-* `in-answer`: the head of the answer and half its body are on the way.
-
-Where several faults strike a request, they do so in this order. At one point those that only take time come first,
-then those that change the state of a run, then the others, each as the rules stand. The first that ends the request is
-the last that strikes.
+Where several faults strike a request, they do so in that order. At one point those that only take time come first,
+then those that change the state of a run, then the others, each as the rules stand, and those chosen
+by `events` after the rest. The first that ends the request is the last that strikes.
 
 A value that makes no sense raises ValueError, and msgspec.ValidationError when it is decoded.
 """
 
 from fake_backend.faults.answers import Duplicate, LateAccept, Partial, Poison, Status
-from fake_backend.faults.base import Phase, Stream
+from fake_backend.faults.base import PHASES, Phase, Stream
 from fake_backend.faults.connection import CloseOnReuse, Down, ResetPeer, SlowClose, Timeout
 from fake_backend.faults.rule import Fault, FaultRule, PhasedFault, RequestKind
 from fake_backend.faults.state import CompletedElsewhere, ExpireToken, Fence, ForeignWriter, Forget
@@ -33,6 +26,7 @@ from fake_backend.faults.timing import Latency, Stall
 from fake_backend.faults.transfer import Bandwidth, LimitData, Slicer
 
 __all__ = [
+    "PHASES",
     "Bandwidth",
     "CloseOnReuse",
     "CompletedElsewhere",

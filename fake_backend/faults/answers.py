@@ -1,11 +1,12 @@
 """Faults of what the backend says, and of which lines it takes."""
 
 import re
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
+from msgspec import Meta
 
-from fake_backend.faults.base import FaultBase, Phase, check_at_least, check_point, check_seconds
+from fake_backend.faults.base import FaultBase, LinesKey, PhaseKey, check_at_least, check_point, check_seconds
 
 MIN_STATUS: Final = 200
 MAX_STATUS: Final = 599
@@ -24,11 +25,11 @@ class Status(FaultBase, frozen=True, kw_only=True, tag="status"):
     sent as JSON where it begins like JSON, else as HTML, unless `headers` name a Content-Type.
     """
 
-    status: int
-    headers: dict[str, str] = msgspec.field(default_factory=dict)
-    body: str | None = None
-    phase: Phase = "before-accept"
-    lines: int = 0
+    status: Annotated[int, Meta(description="the answer's status")]
+    headers: Annotated[dict[str, str], Meta(description="more headers")] = msgspec.field(default_factory=dict)
+    body: Annotated[str | None, Meta(description="the text; none: what a backend says with that status")] = None
+    phase: PhaseKey = "before-accept"
+    lines: LinesKey = 0
 
     def __post_init__(self) -> None:
         _check_status(self.status)
@@ -54,8 +55,8 @@ class LateAccept(FaultBase, frozen=True, kw_only=True, tag="late_accept"):
     `after-accept` don't, because by then nobody is there to be struck. Of several on one request, the first holds.
     """
 
-    seconds: float
-    status: int | None = 504
+    seconds: Annotated[float, Meta(description="how much later the backend takes the request")]
+    status: Annotated[int | None, Meta(description="the proxy's answer; none: it resets the connection")] = 504
 
     def __post_init__(self) -> None:
         check_seconds(self.seconds)
@@ -70,7 +71,7 @@ class Partial(FaultBase, frozen=True, kw_only=True, tag="partial"):
     protocol hold for ignored lines too. Of several on one request, the one of the fewest lines holds.
     """
 
-    lines: int
+    lines: Annotated[int, Meta(description="how many lines of the body are taken")]
 
     def __post_init__(self) -> None:
         check_at_least(0, self.lines, "lines", "how many lines are taken")
@@ -91,8 +92,8 @@ class Poison(FaultBase, frozen=True, kw_only=True, tag="poison"):
     line's record has the decision `refused` and the event. What the text doesn't tell apart is refused as well.
     """
 
-    containing: str
-    status: Literal[400, 413] = 400
+    containing: Annotated[str, Meta(description="the text, as it is in the bytes of a line")]
+    status: Annotated[Literal[400, 413], Meta(description="with what such a line is refused")] = 400
 
     def __post_init__(self) -> None:
         if not self.containing:

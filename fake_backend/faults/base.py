@@ -1,12 +1,32 @@
 """What all faults have in common: the points of a request, and the checks of their values."""
 
 import math
-from typing import Any, Final, Literal, TypeAlias
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
+from msgspec import Meta
 
 Phase: TypeAlias = Literal["before-read", "before-accept", "after-lines", "after-accept", "in-answer"]
 Stream: TypeAlias = Literal["upstream", "downstream"]
+
+PHASES: Final[Mapping[Phase, str]] = {
+    "before-read": "the head has arrived; nothing is read of the body, so that the peer's upload backs up",
+    "before-accept": "the first line (or the end of an empty body) has arrived; nothing has been taken yet",
+    "after-lines": "`lines` lines of the body have been decided; a body with fewer is never struck",
+    "after-accept": (
+        'everything has been read and taken; the answer has not been sent (so this is "before the answer", and strikes '
+        "whatever the answer is)"
+    ),
+    "in-answer": "the head of the answer and half its body are on the way",
+}
+"""The points of a request, in order, and what has happened by then."""
+
+PhaseKey: TypeAlias = Annotated[Phase, Meta(description="at which point of the request it strikes")]
+LinesKey: TypeAlias = Annotated[int, Meta(description="with phase 'after-lines': after how many lines, from 1")]
+StreamKey: TypeAlias = Annotated[
+    Stream, Meta(description="which way: upstream is the body of the request, downstream the whole answer")
+]
 
 _TIMES: Final = ("seconds", "jitter", "delay")
 

@@ -1,13 +1,17 @@
 """Faults that end a connection, each in its own way."""
 
-from fake_backend.faults.base import FaultBase, Phase, check_point, check_seconds
+from typing import Annotated
+
+from msgspec import Meta
+
+from fake_backend.faults.base import FaultBase, LinesKey, PhaseKey, check_point, check_seconds
 
 
 class ResetPeer(FaultBase, frozen=True, kw_only=True, tag="reset_peer"):
     """The connection is reset at a point. At `after-accept` all was taken and the answer is lost."""
 
-    phase: Phase = "after-accept"
-    lines: int = 0
+    phase: PhaseKey = "after-accept"
+    lines: LinesKey = 0
 
     def __post_init__(self) -> None:
         check_point(self.phase, self.lines)
@@ -20,9 +24,9 @@ class Timeout(FaultBase, frozen=True, kw_only=True, tag="timeout"):
     that, for `LINGERING_TIME` seconds at the most. A client that leaves before ends the request.
     """
 
-    seconds: float
-    phase: Phase = "before-read"
-    lines: int = 0
+    seconds: Annotated[float, Meta(description="for how long nothing moves")]
+    phase: PhaseKey = "before-read"
+    lines: LinesKey = 0
 
     def __post_init__(self) -> None:
         check_point(self.phase, self.lines)
@@ -35,7 +39,7 @@ class SlowClose(FaultBase, frozen=True, kw_only=True, tag="slow_close"):
     What arrives meanwhile is not looked at. Of several on one request, the slowest holds.
     """
 
-    seconds: float
+    seconds: Annotated[float, Meta(description="how long after the answer the connection is closed")]
 
     def __post_init__(self) -> None:
         check_seconds(self.seconds)
@@ -58,9 +62,9 @@ class Down(FaultBase, frozen=True, kw_only=True, tag="down"):
     test takes down or brings up meanwhile stays as the test has it.
     """
 
-    seconds: float
-    phase: Phase = "before-accept"
-    lines: int = 0
+    seconds: Annotated[float, Meta(description="how long the backend stays down")]
+    phase: PhaseKey = "before-accept"
+    lines: LinesKey = 0
 
     def __post_init__(self) -> None:
         check_point(self.phase, self.lines)

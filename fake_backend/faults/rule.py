@@ -1,8 +1,9 @@
 """Which requests a fault strikes."""
 
-from typing import Final, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
+from msgspec import Meta
 
 from fake_backend.faults.answers import Duplicate, LateAccept, Partial, Poison, Status
 from fake_backend.faults.base import check_seconds, scaled_times
@@ -61,15 +62,15 @@ class FaultRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """
 
     fault: Fault
-    of: RequestKind = "any"
-    requests: tuple[int, ...] = ()
-    every: int = 0
-    events: tuple[int, ...] = ()
-    probability: float | None = None
-    seed: int = 0
-    between: tuple[float, float] | None = None
-    times: int | None = None
-    run_id: str | None = None
+    of: Annotated[RequestKind, Meta(description="sync: no body; data: events; completion: begins with one")] = "any"
+    requests: Annotated[tuple[int, ...], Meta(description="these requests, counted from 1 in each run and kind")] = ()
+    every: Annotated[int, Meta(description="3: the 3rd, the 6th, and so on, of each run and kind; 0: each")] = 0
+    events: Annotated[tuple[int, ...], Meta(description="a request that carries one of these numbers")] = ()
+    probability: Annotated[float | None, Meta(description="by chance, from 0 (never) to 1 (always)")] = None
+    seed: Annotated[int, Meta(description="what the chance follows from, besides the request")] = 0
+    between: Annotated[tuple[float, float] | None, Meta(description="seconds since the backend began to listen")] = None
+    times: Annotated[int | None, Meta(description="at most so many of those that the other selectors choose")] = None
+    run_id: Annotated[str | None, Meta(description="only requests to this run")] = None
 
     def __post_init__(self) -> None:
         for index in self.requests:

@@ -3,9 +3,11 @@
 All of them outlast the request that they strike.
 """
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from fake_backend.faults.base import FaultBase, Phase, check_at_least, check_point
+from msgspec import Meta
+
+from fake_backend.faults.base import FaultBase, LinesKey, Phase, PhaseKey, check_at_least, check_point
 
 
 class Forget(FaultBase, frozen=True, kw_only=True, tag="forget"):
@@ -14,9 +16,9 @@ class Forget(FaultBase, frozen=True, kw_only=True, tag="forget"):
     A run that stands lower stays where it is. Writes a StateSet.
     """
 
-    last_accepted_seq: int = 0
-    phase: Phase = "before-accept"
-    lines: int = 0
+    last_accepted_seq: Annotated[int, Meta(description="where the run falls back to")] = 0
+    phase: PhaseKey = "before-accept"
+    lines: LinesKey = 0
 
     def __post_init__(self) -> None:
         check_point(self.phase, self.lines)
@@ -29,9 +31,9 @@ class ForeignWriter(FaultBase, frozen=True, kw_only=True, tag="foreign_writer"):
     Those events aren't among the run's. A run that is complete takes nothing of another writer either.
     """
 
-    numbers: int
-    phase: Phase = "before-accept"
-    lines: int = 0
+    numbers: Annotated[int, Meta(description="how many numbers the other writer takes")]
+    phase: PhaseKey = "before-accept"
+    lines: LinesKey = 0
 
     def __post_init__(self) -> None:
         check_point(self.phase, self.lines)
@@ -41,8 +43,8 @@ class ForeignWriter(FaultBase, frozen=True, kw_only=True, tag="foreign_writer"):
 class CompletedElsewhere(FaultBase, frozen=True, kw_only=True, tag="completed_elsewhere"):
     """The run is completed by someone else at a point. Writes a StateSet."""
 
-    phase: Phase = "before-accept"
-    lines: int = 0
+    phase: PhaseKey = "before-accept"
+    lines: LinesKey = 0
 
     def __post_init__(self) -> None:
         check_point(self.phase, self.lines)
@@ -66,7 +68,7 @@ class Fence(FaultBase, frozen=True, kw_only=True, tag="fence"):
     one; a fence never falls. Later requests are turned away by their heads, so they aren't counted.
     """
 
-    epoch: int
+    epoch: Annotated[int, Meta(description="the epoch of the writer that fences the run")]
     phase: ClassVar[Phase] = "before-read"
     lines: ClassVar[int] = 0
 

@@ -1,6 +1,10 @@
 """Faults that take time and change nothing else."""
 
-from fake_backend.faults.base import FaultBase, Phase, check_point, check_seconds
+from typing import Annotated
+
+from msgspec import Meta
+
+from fake_backend.faults.base import FaultBase, LinesKey, PhaseKey, check_point, check_seconds
 
 
 class Latency(FaultBase, frozen=True, kw_only=True, tag="latency"):
@@ -13,10 +17,10 @@ class Latency(FaultBase, frozen=True, kw_only=True, tag="latency"):
     is how a request that timed out comes to be taken later.
     """
 
-    seconds: float
-    phase: Phase = "after-accept"
-    lines: int = 0
-    jitter: float = 0.0
+    seconds: Annotated[float, Meta(description="how long it waits")]
+    phase: PhaseKey = "after-accept"
+    lines: LinesKey = 0
+    jitter: Annotated[float, Meta(description="by how many seconds at the most the wait is longer or shorter")] = 0.0
 
     def __post_init__(self) -> None:
         check_seconds(self.seconds)
@@ -31,9 +35,9 @@ class Stall(FaultBase, frozen=True, kw_only=True, tag="stall"):
     buffers in between, the end of its connection can't be seen behind it, and the request ends with the backend.
     """
 
-    phase: Phase = "before-read"
-    lines: int = 0
-    seconds: float | None = None
+    phase: PhaseKey = "before-read"
+    lines: LinesKey = 0
+    seconds: Annotated[float | None, Meta(description="for how long; none: until the client gives up")] = None
 
     def __post_init__(self) -> None:
         check_point(self.phase, self.lines)

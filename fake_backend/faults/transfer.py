@@ -4,7 +4,11 @@
 several of a kind strike one request and stream, the strictest holds.
 """
 
-from fake_backend.faults.base import FaultBase, Stream, check_at_least, check_seconds
+from typing import Annotated
+
+from msgspec import Meta
+
+from fake_backend.faults.base import FaultBase, StreamKey, check_at_least, check_seconds
 
 
 class Bandwidth(FaultBase, frozen=True, kw_only=True, tag="bandwidth"):
@@ -14,8 +18,8 @@ class Bandwidth(FaultBase, frozen=True, kw_only=True, tag="bandwidth"):
     the network, and `READ_BUFFER` of ours) are full.
     """
 
-    rate: int
-    stream: Stream = "downstream"
+    rate: Annotated[int, Meta(description="bytes a second")]
+    stream: StreamKey = "downstream"
 
     def __post_init__(self) -> None:
         check_at_least(1, self.rate, "rate", "bytes a second")
@@ -28,9 +32,9 @@ class Slicer(FaultBase, frozen=True, kw_only=True, tag="slicer"):
     is one piece, and the body is cut.
     """
 
-    size: int
-    delay: float = 0.0
-    body_only: bool = False
+    size: Annotated[int, Meta(description="the bytes of a piece")]
+    delay: Annotated[float, Meta(description="seconds between two pieces")] = 0.0
+    body_only: Annotated[bool, Meta(description="whether the head of the answer stays whole")] = False
 
     def __post_init__(self) -> None:
         check_at_least(1, self.size, "size", "the bytes of a piece")
@@ -48,8 +52,8 @@ class LimitData(FaultBase, frozen=True, kw_only=True, tag="limit_data"):
     The client reads an end of the stream and no reset; see `Timeout`.
     """
 
-    size: int
-    stream: Stream = "downstream"
+    size: Annotated[int, Meta(description="how many bytes pass")]
+    stream: StreamKey = "downstream"
 
     def __post_init__(self) -> None:
         check_at_least(0, self.size, "size", "how many bytes pass")

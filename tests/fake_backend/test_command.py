@@ -157,7 +157,7 @@ async def test_a_port_in_use_is_an_error_of_the_command() -> None:
     [
         (["--port", "70000"], "70000 is not in the range"),
         (["--faults", "missing.toml"], "'missing.toml' does not exist"),
-        (["--faults", "bad.toml"], "bad.toml: fault 1 (line 1): kind is 'stal'"),
+        (["--faults", "bad.toml"], "bad.toml: fault 1 (line 2): kind is 'stal'"),
         (["--token", "=run"], "'=run' is neither TOKEN nor TOKEN=RUN"),
         (["--token", "token="], "'token=' is neither TOKEN nor TOKEN=RUN"),
         (["--host", "nowhere.invalid"], "can't listen on nowhere.invalid port 8787"),

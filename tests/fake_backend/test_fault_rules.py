@@ -31,6 +31,7 @@ from fake_backend import (
     Timeout,
 )
 from fake_backend.fault_file import parse_faults
+from fake_backend.fault_table import rule_of_table, table_of_rule
 
 FAULTS: list[Fault] = [
     Latency(seconds=0.5, phase="after-lines", lines=3, jitter=0.25),
@@ -93,6 +94,14 @@ def _toml(value: object) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{_toml(name)} = {_toml(each)}" for name, each in value.items()) + "}"
     return "false" if value is None else json.dumps(value)  # of these, TOML writes all but None as JSON does
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_rule_survives_being_a_table(fault: Fault) -> None:
+    """What is written as a flat table is read as the same rule, also by way of JSON."""
+    rule = FaultRule(fault=fault, of="data", requests=(1, 4), **MORE)
+    assert rule_of_table(json.loads(json.dumps(table_of_rule(rule)))) == rule
+    assert rule_of_table(table_of_rule(FaultRule(fault=fault))) == FaultRule(fault=fault)
 
 
 @pytest.mark.parametrize("fault", FAULTS)

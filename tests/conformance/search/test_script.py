@@ -32,6 +32,9 @@ def test_everything_in_a_schedule_is_said() -> None:
             FaultRule(fault=ResetPeer(phase="after-lines", lines=2), of="data", requests=(1, 2)),
             FaultRule(fault=ResetPeer(), every=3, run_id="run-1"),
             FaultRule(fault=ResetPeer(phase="before-read"), of="completion"),
+            FaultRule(fault=ResetPeer(), requests=(2,), events=(4, 5), times=1),
+            FaultRule(fault=ResetPeer(), requests=(2, 3), every=2),
+            FaultRule(fault=ResetPeer(), probability=0.25, seed=7, between=(1.0, 2.5)),
         ),
         network=(
             Reset(at=1.0, seen_by="sender"),
@@ -58,6 +61,12 @@ def test_everything_in_a_schedule_is_said() -> None:
         ("backend", "request 1, 2 with events: reset_peer(phase='after-lines', lines=2)"),
         ("backend", "every request number 3 of run-1: reset_peer(phase='after-accept')"),
         ("backend", "every request that is a completion: reset_peer(phase='before-read')"),
+        ("backend", "request 2, if it carries event 4 or 5, at most 1 time: reset_peer(phase='after-accept')"),
+        ("backend", "request 2, 3, if its number is divisible by 2: reset_peer(phase='after-accept')"),
+        (
+            "backend",
+            "every request, with the chance 0.25 of seed 7, from 1 s to 2.5 s: reset_peer(phase='after-accept')",
+        ),
         ("network", "at 1 s connections are reset, as the sender sees it"),
         ("network", "at 2 s, for 0.5 s, nothing arrives at either end"),
         ("network", "at 3 s, for 1 s, new connections are refused"),
