@@ -412,6 +412,8 @@ class FakeBackend:
             why = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
             raise ListenError(f"can't listen on {self._host} port {self._port}: {why}") from error
         self._listener = listener
+        if self._control is not None:
+            self._control.open()
         if self._began is None:
             self._began = asyncio.get_running_loop().time()
         self._port = listener.sockets[0].getsockname()[1]

@@ -7,7 +7,7 @@ assert (await control.run("demo")).last_accepted_seq == 10
 await control.reset()
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
@@ -115,7 +115,7 @@ class ControlClient:
             records += (numbered.record for numbered in page.records)
             cursor = page.cursor
 
-    async def records(self, run_id: str | None = None) -> AsyncIterator[BackendRecord]:
+    async def records(self, run_id: str | None = None) -> AsyncGenerator[BackendRecord, None]:
         """Give the records of all that happens, or in a run: those that are kept, and then each as it comes.
 
         Ends when the backend does. Raises FakeBackendError if records were forgotten before they could be read.

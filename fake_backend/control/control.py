@@ -92,6 +92,10 @@ class Control:
         self._requests = 0
         self._uptime = uptime
 
+    def open(self) -> None:
+        """Let streams go on, as the backend listens."""
+        self.closing = False
+
     def close(self) -> None:
         """Have every stream end."""
         self.closing = True
