@@ -27,28 +27,22 @@ def as_json(value: object) -> object:
 class Key(msgspec.Struct, frozen=True, kw_only=True):
     """A key of a rule's table.
 
-    `type` is in words, and `hint` in Python's. `default` is as JSON has it, None where the key is required. `choices`
-    is empty where it isn't one of a few values.
+    `type` is in words; "or false" where there may be nothing, for which TOML has no word. `default` is as JSON has it,
+    None where the key is required. `choices` is empty where it isn't one of a few values.
     """
 
     name: str
     type: str
-    hint: Any
     required: bool
     default: Any
     choices: tuple[str | int, ...]
     meaning: str
 
-    @property
-    def may_be_none(self) -> bool:
-        """Whether there may be nothing, for which `false` stands in a table: TOML has no word for it."""
-        return NoneType in get_args(self.hint)
-
 
 def _keys_of(struct: type[msgspec.Struct]) -> dict[str, Key]:
-    hints, described = get_type_hints(struct), get_type_hints(struct, include_extras=True)
+    described = get_type_hints(struct, include_extras=True)
     return {
-        field.name: _key(field, hints[field.name], described[field.name].__metadata__[0].description)
+        field.name: _key(field, described[field.name].__origin__, described[field.name].__metadata__[0].description)
         for field in msgspec.structs.fields(struct)
         if field.name != "fault"
     }
@@ -62,7 +56,6 @@ def _key(field: msgspec.structs.FieldInfo, hint: Any, meaning: str) -> Key:
     return Key(
         name=field.name,
         type=words[0] + (" or false" if NoneType in get_args(hint) else ""),
-        hint=hint,
         required=field.required,
         default=as_json(default if field.default is msgspec.NODEFAULT else field.default),
         choices=choices,
@@ -75,6 +68,11 @@ KINDS: Final[Mapping[str, type[Fault]]] = {str(kind.__struct_config__.tag): kind
 
 KEYS: Final[Mapping[str, Mapping[str, Key]]] = {kind: _keys_of(struct) for kind, struct in KINDS.items()}
 """The keys of each kind, without `kind` itself."""
+
+HINTS: Final[Mapping[str, Mapping[str, Any]]] = {
+    kind: get_type_hints(struct) | get_type_hints(FaultRule) for kind, struct in KINDS.items()
+}
+"""What Python says the value of each key is, of a kind and of the selectors."""
 
 SELECTORS: Final[Mapping[str, Key]] = _keys_of(FaultRule)
 """The keys that choose the requests, which go with any kind."""

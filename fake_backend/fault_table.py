@@ -6,12 +6,13 @@ This is how a rule is written in TOML (see `fault_file`) and in JSON.
 import difflib
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from types import NoneType
+from typing import Any, get_args
 
 import msgspec
 
 from fake_backend.errors import FaultTableError, TableProblem
-from fake_backend.fault_keys import KEYS, KINDS, SELECTORS, Key, as_json
+from fake_backend.fault_keys import HINTS, KEYS, KINDS, SELECTORS, Key, as_json
 from fake_backend.faults import FaultRule
 
 
@@ -33,7 +34,7 @@ def rule_of_table(table: Mapping[str, Any]) -> FaultRule:
     for name, value in table.items():
         if name in keys:
             try:
-                values[name] = _convert(keys[name], value)
+                values[name] = _convert(keys[name], value, HINTS[kind][name])
             except ValueError as error:
                 problems.append(TableProblem(name, str(error)))
         elif name != "kind":
@@ -66,11 +67,11 @@ def table_of_rule(rule: FaultRule) -> dict[str, Any]:
     return table
 
 
-def _convert(key: Key, value: object) -> object:
-    if (value is False or value is None) and key.may_be_none:
+def _convert(key: Key, value: object, hint: Any) -> object:
+    if value is False and NoneType in get_args(hint):
         return None
     try:
-        return msgspec.convert(value, key.hint)
+        return msgspec.convert(value, hint)
     except msgspec.ValidationError as error:
         expected = f"it is one of {_named(key.choices, value)}" if key.choices else f"expected {key.type}"
         raise ValueError(f"{key.name} is {value!r}; {expected}") from error

@@ -31,6 +31,7 @@ from fake_backend import (
     encode_record,
 )
 from fake_backend.fault_file import load_faults
+from sendproof.faults_help import faults_help_option
 
 _BROKEN: Final = {
     "fault": "connection ended by a fault",
@@ -71,30 +72,9 @@ Faults come from a TOML file, one table for each rule:
   of = "data"
   requests = [1, 4]
 
-\b
-Kinds of faults, and their keys:
-  latency             seconds, jitter, phase, lines
-  stall               phase, lines, seconds (none: until the client gives up)
-  timeout             seconds, phase, lines (then the connection is closed)
-  reset_peer          phase, lines
-  down                seconds, phase, lines (the whole backend)
-  slow_close          seconds
-  close_on_reuse
-  bandwidth           rate, stream (upstream or downstream)
-  limit_data          size, stream
-  slicer              size, delay, body_only
-  status              status, headers, body, phase, lines
-  partial             lines (only so many are taken)
-  duplicate           (the answer says that all were duplicates)
-  late_accept         seconds, status (false: reset); taken so much later
-  poison              containing, status (400 or 413)
-  forget              last_accepted_seq, phase, lines
-  foreign_writer      numbers, phase, lines
-  completed_elsewhere phase, lines
-  expire_token        (401 until another token comes)
-  fence               epoch
-Phases, in order: before-read, before-accept, after-lines (with lines = N), after-accept, in-answer.
-Which requests: of = "any", "sync", "data" or "completion"; requests = [1, 4] or every = 3; run_id = "demo".
+There are faults of timing, of how bytes move, of connections, of answers and of what the backend knows. Requests are
+chosen by what they are for, by their count, the events in them, by chance, by time, by run. --faults-help lists it all,
+with an example each; --faults-help NAME explains one.
 """
 
 
@@ -182,6 +162,10 @@ def _read_faults(_context: click.Context, _parameter: click.Parameter, path: Pat
     metavar="FILE",
     help="What goes wrong, in TOML (see above).",
 )
+@faults_help_option
+@click.option(
+    "--seed", type=int, default=0, show_default=True, metavar="N", help="What jitter and chance of faults follow from."
+)
 @click.option(
     "--token",
     "tokens",
@@ -221,6 +205,7 @@ def backend(
     port: int,
     host: str,
     faults: tuple[FaultRule, ...],
+    seed: int,
     tokens: dict[str, str | None] | None,
     record: IO[bytes] | None,
     keep: int,
@@ -236,6 +221,7 @@ def backend(
                 port=port,
                 host=host,
                 faults=faults,
+                seed=seed,
                 tokens=tokens,
                 record=record,
                 keep=keep,
@@ -254,6 +240,7 @@ async def serve(
     faults: Sequence[FaultRule],
     tokens: Mapping[str, str | None] | None,
     record: IO[bytes] | None,
+    seed: int = 0,
     keep: int = KEEP,
     grace: float = GRACE,
     allow_hosts: Collection[str] = (),
@@ -280,6 +267,7 @@ async def serve(
         port=port,
         host=host,
         faults=faults,
+        seed=seed,
         tokens=tokens,
         on_record=write,
         keep_last=keep,

@@ -43,12 +43,11 @@ _CARRY_EVENTS: Final = ("any", "data")
 class FaultRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which requests a fault strikes: those that every selector chooses; without any, all.
 
-    Requests are counted for each run and each kind from 1: `of="data", requests=(2,)` is the second request of a run
-    that carries events. `requests` empty and `every` 0 choose all; `every=3` the 3rd, the 6th, and so on.
-    A request's kind is told by its first line, or by the end of an empty body (`sync`, or `completion` where the
-    headers say so); with `of` other than `any` the backend therefore looks at the first line even for a fault
-    that strikes before reading, and takes nothing of it. A request that ends before its kind is known counts as `any`
-    alone; one that is turned away by its head (401, 403, 404, 405) isn't counted at all.
+    Requests are counted for each run and each kind from 1: `of` "data" with `requests` [2] is the second request of a
+    run that carries events. A request's kind is told by its first line, or by the end of an empty body (`sync`, or
+    `completion` where the headers say so); with `of` other than `any` the backend therefore looks at the first line
+    even for a fault that strikes before reading, and takes nothing of it. A request that ends before its kind is known
+    counts as `any` alone; one that is turned away by its head (401, 403, 404, 405) isn't counted at all.
 
     With `probability`, whether a request is chosen follows from nothing but the backend's seed, `seed`, the fault's
     kind, the run, `of` and the request's count: the same requests are struck each time, whatever else goes on. Rules

@@ -219,7 +219,7 @@ def test_help_teaches_a_file_of_faults_that_works() -> None:
     """The example in --help is a file of faults."""
     result = CliRunner().invoke(backend, ["--help"])
     assert result.exit_code == 0
-    start, end = result.output.index("[[fault]]"), result.output.index("Kinds of faults")
+    start, end = result.output.index("[[fault]]"), result.output.index("There are faults of")
     assert len(parse_faults(result.output[start:end])) == 2
 
 
