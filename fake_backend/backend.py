@@ -428,6 +428,7 @@ class FakeBackend:
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         connection = cast("Connection", request.protocol)  # `_accept` makes them all
+        connection.body = request.content
         # From Python 3.12 on, aiohttp begins with a request before all that came in with its head has been looked at.
         await asyncio.sleep(0)
         if connection.ends_on_reuse():

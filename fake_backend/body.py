@@ -127,7 +127,7 @@ class RequestBody:
             if room <= 0:
                 raise BodyLimitedError(self._limit)
             most = room if most is None else min(most, room)
-        # Asked before reading: the loss of a connection spoils even a body that had arrived whole.
+        # Asked before reading: the loss of a connection spoils even a body that was read whole.
         if content.at_eof():
             self._end()
             return
@@ -136,9 +136,11 @@ class RequestBody:
             piece = await (content.readany() if most is None else content.read(most))
         except (web.RequestPayloadError, HttpProcessingError, OSError, RuntimeError) as error:
             # RuntimeError is how aiohttp refuses to wait on a connection lost before the handler began.
-            if self._open.connection.lost.done():
+            if not self._open.connection.lost.done():
+                raise BodyBrokenError(f"the framing of the body is broken: {error}") from error
+            piece = self._open.connection.take_left(most)
+            if not piece:
                 raise RequestEnded from error
-            raise BodyBrokenError(f"the framing of the body is broken: {error}") from error
         if self._open.connection.cut.done():
             raise RequestEnded  # what arrived in the moment in which the backend went down is lost with it
         if not piece:

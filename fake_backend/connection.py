@@ -34,7 +34,8 @@ class Connection(web.RequestHandler):
     what then happens. `lost` is done once the connection is gone for whatever reason, `cut` once the backend itself
     ended it to go down. `on_end` is called, before either, with the cause. Where `on_reuse` is set, the connection is
     reset when the first byte of another request arrives, and `on_reuse` called. `unread` is the body of which the rest
-    is thrown away after an early answer. `is_busy` is True while a request is handled.
+    is thrown away after an early answer. `body` is that of the latest request; what had arrived of it and wasn't read
+    when the connection was lost, `take_left` gives. `is_busy` is True while a request is handled.
 
     The limit of it: TCP tells of a client that went away only after all that it sent before was read. Behind a body
     that isn't read, and that is larger than the buffers, nobody can see it leave.
@@ -59,6 +60,8 @@ class Connection(web.RequestHandler):
         self.on_end: Callable[[BreakCause], None] | None = None
         self.on_reuse: Callable[[], None] | None = None
         self.unread: StreamReader | None = None
+        self.body: StreamReader | None = None
+        self._left = b""
         self.is_busy = False
         self._is_welcome = is_welcome
 
@@ -73,6 +76,11 @@ class Connection(web.RequestHandler):
     @override
     def connection_lost(self, exc: BaseException | None) -> None:
         """Tell that the connection is gone, reset or closed, by either side."""
+        if self.body is not None and self.body.exception() is None:
+            # It came before the end of the connection, and aiohttp is about to spoil it. Where somebody waits for more,
+            # which is an error, there is nothing left.
+            with suppress(RuntimeError):
+                self._left = self.body.read_nowait()
         super().connection_lost(exc)
         self._end("client-disconnected")
         self.lost.set_result(None)
@@ -86,6 +94,12 @@ class Connection(web.RequestHandler):
         # aiohttp calls this without data to have its parser go on.
         if self.on_reuse is None or not (data and self.ends_on_reuse()):
             super().data_received(data)
+
+    def take_left(self, most: int | None) -> bytes:
+        """Give what is left of a body whose connection was lost, or `most` bytes of it; nothing once it was taken."""
+        taken = self._left[:most]
+        self._left = self._left[len(taken) :]
+        return taken
 
     def ends_on_reuse(self) -> bool:
         """Reset the connection if it was to end with its next request, which is now; tell whether."""

@@ -176,7 +176,7 @@ def test_a_broken_sender_fails_alike_in_all_worlds(proxied: ToxiproxyWorld) -> N
     lost = [
         A_LOST_ANSWER,
         BY_NAME["a-network-with-timeout-downstream"],
-        BY_NAME["a-network-with-limit-data-downstream"],
+        BY_NAME["a-network-with-limit-data-upstream-from-the-start"],
     ]
     found = compare(
         RenumbersAfterAReset,

@@ -20,6 +20,7 @@ from fake_backend import (
     RequestStarted,
 )
 from fake_backend._typing import override
+from tests.fake_backend.virtual_time import in_virtual_time
 from tests.fake_backend.wire import (
     PATIENCE,
     Watch,
@@ -100,6 +101,36 @@ async def test_what_arrived_of_a_body_that_breaks_off_stays_taken(framing: str) 
     assert not watch.of(AnswerSent)
     assert not watch.of(CompletionReceived)
     assert not watch.of(BodyEnded)
+
+
+async def leave_at_once(framing: str) -> None:
+    """Send a part of a body and end the connection behind it; look for what was whole of it."""
+    watch = Watch()
+    body = event_lines(1, 2) + b'{"seq": 3, "ev'
+    if framing.startswith("Transfer"):
+        body = b"fff\r\n" + body
+    async with FakeBackend(on_record=watch) as backend:
+        async with connected(backend) as (_, writer):
+            writer.write(request_head(backend, framing) + body)
+            writer.close()
+            await writer.wait_closed()
+        await watch.until(RequestBroken)
+        await watch.until(LineReceived, count=2)
+        assert backend.run("run").last_accepted_seq == 2
+    assert not watch.of(BodyEnded)
+
+
+@pytest.mark.parametrize("framing", ["Content-Length: 999", "Transfer-Encoding: chunked"])
+async def test_what_came_right_before_the_end_of_its_connection_is_taken(framing: str) -> None:
+    """A backend reads a stream in order, so that lines in front of the end of it count; a proxy that cuts sends so."""
+    await leave_at_once(framing)
+
+
+@pytest.mark.parametrize("framing", ["Content-Length: 999", "Transfer-Encoding: chunked"])
+@in_virtual_time
+async def test_it_is_taken_in_a_simulation_too(framing: str) -> None:
+    """The same, on the simulated network."""
+    await leave_at_once(framing)
 
 
 async def test_a_client_that_leaves_at_once_leaves_a_broken_request() -> None:
