@@ -352,10 +352,10 @@ class FakeBackend:
 
     def _drop(self) -> bool:
         """Stop listening, reset every connection and forget what was to be taken later; tell whether it listened."""
-        if self._server is None or not self._stop_listening():
-            return False
-        self._cut_off(self._server)
-        return True
+        listened = self._stop_listening()
+        if self._server is not None:
+            self._cut_off(self._server)
+        return listened
 
     def _stop_listening(self) -> bool:
         """Refuse new connections, and keep the port; tell whether it listened."""
@@ -435,12 +435,18 @@ class FakeBackend:
             return web.Response()  # it arrived together with the request before it, and is swallowed by the reset
         connection.is_busy = True
         try:
-            if self._control is not None and self._control.is_own(request):
-                return await self._control.answer(request, connection)
-            self._requests += 1
-            return await answer_request(self._shared, request, connection, number=self._requests)
+            response = await self._answer(request, connection)
         finally:
             connection.is_busy = False
+        if connection.is_ending:
+            response.force_close()
+        return response
+
+    async def _answer(self, request: web.BaseRequest, connection: Connection) -> web.StreamResponse:
+        if self._control is not None and self._control.is_own(request):
+            return await self._control.answer(request, connection)
+        self._requests += 1
+        return await answer_request(self._shared, request, connection, number=self._requests)
 
     def _run_of(self, run_id: str) -> Run:
         run = self._runs.get(run_id)

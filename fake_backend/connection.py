@@ -35,7 +35,8 @@ class Connection(web.RequestHandler):
     ended it to go down. `on_end` is called, before either, with the cause. Where `on_reuse` is set, the connection is
     reset when the first byte of another request arrives, and `on_reuse` called. `unread` is the body of which the rest
     is thrown away after an early answer. `body` is that of the latest request; what had arrived of it and wasn't read
-    when the connection was lost, `take_left` gives. `is_busy` is True while a request is handled.
+    when the connection was lost, `take_left` gives. `is_busy` is True while a request is handled, and `is_ending` from
+    when the connection is to end with its request.
 
     The limit of it: TCP tells of a client that went away only after all that it sent before was read. Behind a body
     that isn't read, and that is larger than the buffers, nobody can see it leave.
@@ -63,6 +64,7 @@ class Connection(web.RequestHandler):
         self.body: StreamReader | None = None
         self._left = b""
         self.is_busy = False
+        self.is_ending = False
         self._is_welcome = is_welcome
 
     @override
@@ -112,9 +114,8 @@ class Connection(web.RequestHandler):
 
     def close_when_idle(self) -> None:
         """Close the connection, once what goes on over it is over and the client had the time to read the answer."""
-        if self.is_busy or not (self.unread is None or self.unread.is_eof()):
-            self.close()
-        else:
+        self.is_ending = True
+        if not self.is_busy and (self.unread is None or self.unread.is_eof()):
             self.force_close()
 
     def go_down(self) -> None:

@@ -43,7 +43,11 @@ async def send(
         # then closes. A client that is told so stops to send.
         response.force_close()
         open_request.connection.unread = request.content
-    elif slow_close is not None or headers.get(hdrs.CONNECTION, "").lower() == "close":
+    elif (
+        slow_close is not None
+        or open_request.connection.is_ending
+        or headers.get(hdrs.CONNECTION, "").lower() == "close"
+    ):
         response.force_close()
     if slow_close is not None:
         open_request.record_fault(slow_close)

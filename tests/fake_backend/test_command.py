@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import aiohttp
 import pytest
 from click.testing import CliRunner
 
@@ -24,6 +25,7 @@ from fake_backend import (
     RequestStarted,
     decode_record,
 )
+from fake_backend.client import ControlClient
 from fake_backend.fault_file import parse_faults
 from sendproof.backend import Ledger, backend, serve
 from tests.fake_backend.wire import PATIENCE, client_of, completion_line, event_line, event_lines
@@ -131,6 +133,57 @@ async def test_the_command_in_process_serves_and_sums_up(capsys: pytest.CaptureF
     ]
 
 
+async def test_a_signal_lets_requests_finish_and_a_second_one_does_not(capsys: pytest.CaptureFixture[str]) -> None:
+    """A sender that is being answered gets its answer; somebody who is in a hurry says so twice."""
+    faults = parse_faults('[[fault]]\nkind = "stall"\nphase = "before-accept"\nrun_id = "stalled"\n')
+    faults += parse_faults('[[fault]]\nkind = "latency"\nseconds = 0.2\nrun_id = "slow"\n')
+    serving = asyncio.ensure_future(
+        serve(port=0, host="127.0.0.1", faults=faults, tokens=None, record=None, keep=5, grace=100.0)
+    )
+    said = ""
+    while "Rules" not in said:
+        await asyncio.sleep(0.001)
+        said += capsys.readouterr().out
+    found = re.search(r"--url (\S+)/demo/ingest", said)
+    assert found is not None
+    slow, stalled = (
+        asyncio.ensure_future(post(f"{found[1]}/{run}/ingest", event_line(1))) for run in ("slow", "stalled")
+    )
+    await asyncio.sleep(0.05)
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert b'"accepted": 1' in await slow
+    assert not serving.done()
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.wait_for(serving, PATIENCE)
+    assert await stalled == b""
+    said = capsys.readouterr().out
+    assert "stalled  no lines  !stall before-accept  -> cut off, the backend ended" in said
+    assert "records were forgotten; the last 5 were kept (--keep)." in said
+
+
+async def test_the_command_serves_the_control_api(capsys: pytest.CaptureFixture[str]) -> None:
+    """It says where the page is; a name that was allowed is answered there; a reset counts in the summary, too."""
+    serving = asyncio.ensure_future(
+        serve(port=0, host="127.0.0.1", faults=(), tokens=None, record=None, allow_hosts=["backend.example"])
+    )
+    said = ""
+    while "Look at it" not in said:
+        await asyncio.sleep(0.001)
+        said += capsys.readouterr().out
+    found = re.search(r"Look at it:  (http://127\.0\.0\.1:\d+)/\n", said)
+    assert found is not None
+    await post(f"{found[1]}/v1/runs/gone/ingest", event_line(1))
+    async with ControlClient(found[1]) as control:
+        await control.reset()
+        assert (await control.health()).requests == 0
+    named = {"Host": "backend.example"}
+    async with aiohttp.ClientSession() as session, session.get(f"{found[1]}/_fake/health", headers=named) as response:
+        assert response.status == 200
+    os.kill(os.getpid(), signal.SIGINT)
+    await asyncio.wait_for(serving, PATIENCE)
+    assert "No run was named by any request." in capsys.readouterr().out
+
+
 async def test_a_run_of_the_command_without_requests_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     """An empty summary is a sentence, not an empty table."""
     serving = asyncio.ensure_future(serve(port=0, host="127.0.0.1", faults=(), tokens=None, record=None))
@@ -160,6 +213,8 @@ async def test_a_port_in_use_is_an_error_of_the_command() -> None:
         (["--faults", "bad.toml"], "bad.toml: fault 1 (line 2): kind is 'stal'"),
         (["--token", "=run"], "'=run' is neither TOKEN nor TOKEN=RUN"),
         (["--token", "token="], "'token=' is neither TOKEN nor TOKEN=RUN"),
+        (["--keep", "0"], "0 is not in the range x>=1"),
+        (["--grace", "-1"], "-1.0 is not in the range x>=0"),
         (["--host", "nowhere.invalid"], "can't listen on nowhere.invalid port 8787"),
     ],
 )
