@@ -17,6 +17,7 @@ from fake_backend.control.api import (
 )
 from fake_backend.control.call import RefusedError, answer, given
 from fake_backend.errors import UnknownRunError
+from fake_backend.fault_help import catalogue
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -49,6 +50,11 @@ async def describe(control: Control, _: Call[Nothing, Nothing]) -> web.Response:
 async def list_faults(control: Control, _: Call[Nothing, Nothing]) -> web.Response:
     """List the rules of faults, and how many requests each has struck."""
     return answer(200, control.faults())
+
+
+async def list_kinds(_control: Control, _: Call[Nothing, Nothing]) -> web.Response:
+    """List the kinds of faults with their keys, and the keys that choose requests, each with an example."""
+    return answer(200, catalogue())
 
 
 async def add_fault(control: Control, call: Call[Nothing, RuleTable]) -> web.Response:

@@ -33,6 +33,7 @@ from fake_backend.control.api import (
     StreamQuery,
 )
 from fake_backend.control.call import AskedT_co, BodyT_co, Call, RefusedError, read_body, read_query
+from fake_backend.fault_help import Catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -91,6 +92,14 @@ ROUTES: Final[tuple[Route[Any, Any], ...]] = (
         gives=dict[str, Any],
     ),
     Route(method="GET", path="/_fake/faults", asked=Nothing, body=Nothing, does=handlers.list_faults, gives=Faults),
+    Route(
+        method="GET",
+        path="/_fake/faults/kinds",
+        asked=Nothing,
+        body=Nothing,
+        does=handlers.list_kinds,
+        gives=Catalogue,
+    ),
     Route(
         method="POST",
         path="/_fake/faults",

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from fake_backend import Duplicate, FakeBackend, FaultRule, LateAccept, StateSet, Status
+from fake_backend.fault_help import catalogue
 from fake_backend.records import decode_record
 from tests.fake_backend.control.asking import TOKEN, Asker, asking
 from tests.fake_backend.virtual_time import in_virtual_time
@@ -83,6 +84,15 @@ async def test_rules_are_told_by_what_they_say(ask: Asker) -> None:
         await ask("POST", "/_fake/faults", rule)
     first, second = ask.backend.faults[:3], ask.backend.faults[3:]
     assert [active.rule for active in first] == [active.rule for active in second]
+
+
+async def test_the_kinds_of_faults_are_told_with_examples_that_work(ask: Asker) -> None:
+    """What the page offers: each example is a rule that can be added as it is."""
+    status, said = await ask("GET", "/_fake/faults/kinds")
+    assert status == 200
+    assert [kind["kind"] for kind in said["kinds"]] == [kind.kind for kind in catalogue().kinds]
+    examples = [each["example"] for each in said["kinds"] + said["selectors"]]
+    assert [(await ask("POST", "/_fake/faults", example))[0] for example in examples] == [201] * len(examples)
 
 
 async def test_runs_are_told_with_their_state(ask: Asker) -> None:
