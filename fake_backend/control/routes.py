@@ -205,7 +205,8 @@ async def answer(control: Control, request: web.BaseRequest, connection: Connect
     found = [(route, match) for route in ROUTES if (match := route.pattern.fullmatch(raw_path))]
     if not found:
         raise RefusedError(404, f"there is nothing at {unquote(raw_path)!r}; /_fake/openapi.json says what there is")
-    methods = {route.method: (route, match) for route, match in found}
+    # Of the paths that fit, the first in the table counts: `kinds` is no id of a fault.
+    methods = {route.method: (route, match) for route, match in found if route.path == found[0][0].path}
     if request.method not in methods:
         allowed = ", ".join(methods)
         raise RefusedError(405, f"the method is {request.method}; it must be {allowed}", {"Allow": allowed})
