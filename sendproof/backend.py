@@ -32,6 +32,7 @@ from fake_backend import (
 )
 from fake_backend.fault_file import load_faults
 from sendproof.faults_help import faults_help_option
+from sendproof.toxiproxy import in_front_of
 
 _BROKEN: Final = {
     "fault": "connection ended by a fault",
@@ -200,6 +201,11 @@ def _read_faults(_context: click.Context, _parameter: click.Parameter, path: Pat
     metavar="NAME[:PORT]",
     help="Another name by which the page and /_fake/ may be asked for, such as that of this machine. May be repeated.",
 )
+@click.option(
+    "--toxiproxy",
+    metavar="URL",
+    help="Put a proxy of the Toxiproxy whose API is there, such as http://127.0.0.1:8474, in front of it.",
+)
 def backend(
     *,
     port: int,
@@ -211,6 +217,7 @@ def backend(
     keep: int,
     grace: float,
     allow_hosts: tuple[str, ...],
+    toxiproxy: str | None,
 ) -> None:
     """Run the fake backend until it is told to end."""
     if not _is_loopback(host):
@@ -227,6 +234,7 @@ def backend(
                 keep=keep,
                 grace=grace,
                 allow_hosts=allow_hosts,
+                toxiproxy=toxiproxy,
             )
         )
     except ListenError as error:
@@ -244,6 +252,7 @@ async def serve(
     keep: int = KEEP,
     grace: float = GRACE,
     allow_hosts: Collection[str] = (),
+    toxiproxy: str | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM, drain until another one, then print the summary.
 
@@ -281,8 +290,11 @@ async def serve(
         click.echo(f"Look at it:  {running.url}/")
         if faults:
             click.echo(f"Rules of faults: {len(faults)}")
-        await stops.acquire()
-        await _first_of(running.drain(grace), stops.acquire())
+        async with in_front_of(running.url, running.ingest_url(run_id), api=toxiproxy) as lines:
+            for line in lines:
+                click.echo(line)
+            await stops.acquire()
+            await _first_of(running.drain(grace), stops.acquire())
     _print_summary(running)
 
 

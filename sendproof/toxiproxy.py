@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,8 @@ import click
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+
+_SLOW = '{"type": "latency", "stream": "downstream", "attributes": {"latency": 1000}}'
 
 
 @contextmanager
@@ -27,38 +28,34 @@ def needs_toxiproxy() -> Iterator[None]:
 
 
 @asynccontextmanager
-async def proxied(api: str | None, backend: str, *, path: str) -> AsyncIterator[None]:
-    """Put a proxy of the Toxiproxy at the URL `api` in front of a backend, and say how to use it; None: do nothing.
+async def in_front_of(backend: str, ingest: str, *, api: str | None) -> AsyncIterator[list[str]]:
+    """Put a proxy of the Toxiproxy whose API is at a URL in front of a backend, until the block is left.
 
-    The proxy is removed when the block is left.
+    Gives the lines that say how to use it; none without `api`.
+
+    Args:
+        backend: The backend's URL.
+        ingest: That of one of its runs.
+        api: The URL of the API, or None: then nothing is done.
 
     Raises:
-        click.UsageError: There is no Toxiproxy at that URL, or the packages for it aren't there.
+        click.UsageError: There is no Toxiproxy, or what it takes to speak to it isn't installed.
     """
     if api is None:
-        yield
+        yield []
         return
     with needs_toxiproxy():
-        from fake_backend.toxiproxy import Toxic, ToxiproxyError, connected  # noqa: PLC0415 - an extra
-
-    @contextmanager
-    def _complaining() -> Iterator[None]:
-        try:
-            yield
-        except ToxiproxyError as error:
-            click.echo(f"Warning: {error}", err=True)
-
-    slow = Toxic(type="latency", stream="downstream", attributes={"latency": 1000})
+        from fake_backend.toxiproxy import ToxiproxyError, connected  # noqa: PLC0415 - an extra
     try:
         with connected(api) as server:
             proxy = await asyncio.to_thread(server.in_front_of, backend)
-            toxic = json.dumps({"type": slow.type, "stream": slow.stream, "attributes": slow.attributes})
-            click.echo(f"Through Toxiproxy:  {proxy.url}{path}")
-            click.echo(f"Make answers a second slow:  curl -d '{toxic}' {server.url}/proxies/{proxy.name}/toxics")
             try:
-                yield
+                yield [
+                    f"Through Toxiproxy:  {ingest.replace(backend, proxy.url, 1)}",
+                    "Have answers take a second:",
+                    f"  curl -d '{_SLOW}' {server.url}/proxies/{proxy.name}/toxics",
+                ]
             finally:
-                with _complaining():
-                    await asyncio.to_thread(proxy.remove)
+                await asyncio.to_thread(proxy.remove)
     except ToxiproxyError as error:
-        raise click.UsageError(str(error)) from error
+        raise click.UsageError(f"--toxiproxy: {error}") from error
