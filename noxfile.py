@@ -15,7 +15,7 @@ CODE = ["reference", "fake_backend", "conformance", "sendproof", "tests", "bench
 
 def _install(session: nox.Session, *groups: str) -> None:
     """Install the project with everything it can do, and what a session needs besides."""
-    session.install("-e", ".[conformance]", *nox.project.dependency_groups(PROJECT, *groups))
+    session.install("-e", ".[conformance,toxiproxy]", *nox.project.dependency_groups(PROJECT, *groups))
 
 
 def _with_sender(arguments: list[str]) -> list[str]:
