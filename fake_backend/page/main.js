@@ -1,0 +1,93 @@
+// The page as a whole: what comes from the backend goes to the parts that show it.
+
+import { Activity } from "./activity.js";
+import { Details } from "./details.js";
+import { byId, eachFrame, printable, write } from "./dom.js";
+import { Faults } from "./faults.js";
+import { Requests } from "./requests.js";
+import { Runs } from "./runs.js";
+import { ask, AnswerError, Stream } from "./stream.js";
+import { Timeline } from "./timeline.js";
+
+const requests = new Requests();
+const details = new Details();
+const faults = new Faults();
+const timeline = new Timeline(requests, (row) => details.showRow(row));
+const activity = new Activity((event) => details.showEvent(event));
+const runs = new Runs(selectRun);
+const tabs = [byId("tab-requests"), byId("tab-activity")];
+
+const drawSoon = eachFrame(() => {
+  timeline.draw();
+  details.refresh();
+});
+
+function selectRun(runId) {
+  timeline.runId = runId;
+  activity.update(runs.get(runId));
+  faults.offerRun(runId);
+  write(byId("of-run"), runId === null ? "of all runs" : `of run ${printable(runId, 80)}`);
+}
+
+function showTab(chosen) {
+  for (const tab of tabs) {
+    tab.setAttribute("aria-selected", String(tab === chosen));
+    tab.tabIndex = tab === chosen ? 0 : -1;
+    byId(tab.getAttribute("aria-controls")).hidden = tab !== chosen;
+  }
+  const isActivity = chosen === byId("tab-activity");
+  // There is an Activity of one run, not of all.
+  if (isActivity && runs.selected === null && runs.newest !== undefined) runs.select(runs.newest.run_id);
+  activity.show(isActivity);
+}
+
+for (const tab of tabs) {
+  tab.addEventListener("click", () => showTab(tab));
+  tab.addEventListener("keydown", (event) => {
+    if (!["ArrowLeft", "ArrowRight"].includes(event.key)) return;
+    const other = tabs.find((each) => each !== tab);
+    showTab(other);
+    other.focus();
+  });
+}
+
+function tellState(state, words) {
+  byId("state").className = state;
+  write(byId("connection"), words);
+}
+
+async function introduce() {
+  try {
+    const [{ version }] = await Promise.all([ask("GET", "/_fake/health"), faults.loadKinds()]);
+    write(byId("version"), version);
+  } catch (error) {
+    if (!(error instanceof AnswerError)) throw error; // it is gone again, and is asked again when it is back
+  }
+}
+
+new Stream({
+  up() {
+    tellState("good", "connected");
+    introduce();
+  },
+  down: () => tellState("bad", "backend is down, reconnecting"),
+  record(id, record) {
+    requests.note(id, record);
+    drawSoon();
+  },
+  runs(changed, areAll) {
+    runs.update(changed, areAll);
+    activity.update(runs.get(runs.selected));
+  },
+  faults: (active) => faults.update(active),
+  gap(gap) {
+    requests.missed(gap);
+    drawSoon();
+  },
+  reset() {
+    requests.clear();
+    runs.clear();
+    activity.clear();
+    drawSoon();
+  },
+});

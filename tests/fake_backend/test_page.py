@@ -1,0 +1,530 @@
+"""The page as a person meets it: in a real browser, with a real sender, by mouse and by keyboard."""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from fake_backend import FaultRule, Status
+from fake_backend.fault_help import catalogue
+from fake_backend.page import POLICY, page_file
+from tests.browser import chromium
+from tests.fake_backend.stage import PATIENCE, Stage, staged
+from tests.fake_backend.wire import completion_line, event_line, event_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser, Dialog, Locator, Page
+
+WIDE, NARROW = 1280, 360
+HOSTILE = "<img src=x onerror=alert(1)>\u202e\u0007</script>\"'&"
+HOSTILE_AS_SHOWN = "<img src=x onerror=alert(1)>\\u{202e}\\u{7}</script>"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium, once for all tests of this file."""
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    """A backend that listens."""
+    with staged() as running:
+        yield running
+
+
+@contextmanager
+def opened(
+    browser: Browser, stage: Stage, *, width: int = WIDE, excused: str | None = None, **context: Any
+) -> Iterator[Page]:
+    """The page, connected. Where it complains on the console, or asks another server, the test fails.
+
+    `excused` is a pattern for what it may say all the same.
+    """
+    said: list[str] = []
+    asked: list[str] = []
+
+    def dismiss(dialog: Dialog) -> None:
+        said.append(dialog.message)
+        dialog.dismiss()
+
+    with browser.new_context(viewport={"width": width, "height": 800}, **context) as screen:
+        screen.set_default_timeout(PATIENCE * 500)
+        page = screen.new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.on("dialog", dismiss)
+        page.goto(stage.backend.url)
+        state(page, "connected").wait_for()
+        yield page
+    assert [text for text in said if excused is None or not re.search(excused, text)] == []
+    assert [url for url in asked if not url.startswith(f"{stage.backend.url}/")] == []
+
+
+def state(page: Page, words: str) -> Locator:
+    """What the page says of its connection, if it is this."""
+    return page.get_by_role("status").get_by_text(words, exact=True)
+
+
+def requests_of(page: Page) -> Locator:
+    """The rows of the timeline that are drawn, but for those that are about no request."""
+    return page.locator("#requests button.request")
+
+
+def told(row: Locator) -> tuple[str, str, str, str]:
+    """What a row says: sent, got, taken, and the faults that struck."""
+    sent, got, taken, struck = (
+        row.locator(f".{part}").inner_text().strip() for part in ("sent", "got", "taken", "struck")
+    )
+    return sent, got, taken, struck
+
+
+def row(page: Page, *texts: str) -> Locator:
+    """The only row in which all these texts are."""
+    found = requests_of(page)
+    for text in texts:
+        found = found.filter(has_text=text)
+    return found
+
+
+def is_too_wide(page: Page) -> bool:
+    """Whether the page as a whole must be scrolled sideways."""
+    return bool(page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
+
+
+def test_a_fault_is_switched_on_by_a_click_and_the_page_shows_the_retry(browser: Browser, stage: Stage) -> None:
+    """The answer is lost after all was taken; the sender asks how far it is, goes on, and nothing is there twice."""
+    with opened(browser, stage) as page, stage.sender() as sender:
+        sender.send(n=1)
+        row(page, "event 1").wait_for()
+        page.get_by_role("button", name="Lose the next answer").click()
+        page.get_by_text("Added: reset_peer").wait_for()
+        sender.send(n=2)
+        row(page, "event 2", "no answer").wait_for()
+        page.get_by_text("struck 1 of 1").wait_for()
+        sender.send(n=3)
+        row(page, "event 3").wait_for()
+        rows = [told(each) for each in requests_of(page).all()]
+        at = [sent for sent, *_ in rows].index("event 2")
+        assert rows[at] == ("event 2", "no answer", "1 accepted", "reset_peer after-accept")
+        assert rows[at + 1] == ("sync", "200 up to 2", "tells how far it is", "")
+        assert rows[at + 2] == ("event 3", "200 up to 3", "1 accepted", "")
+        demo = page.get_by_role("list", name="Runs").get_by_role("button", name="demo")
+        assert "last 3" in demo.inner_text()
+        assert "1 fault" in demo.inner_text()
+
+
+def test_events_that_are_sent_again_are_marked(browser: Browser, stage: Stage) -> None:
+    """So that one sees what a sender did when an answer was lost on it, and that the backend had them."""
+    with opened(browser, stage) as page:
+        stage.post_events(1, 3)
+        stage.post_events(2, 4)
+        row(page, "events 2 to 4").wait_for()
+        assert told(row(page, "events 2 to 4"))[0] == "again events 2 to 4"
+        assert told(row(page, "events 2 to 4"))[2] == "2 duplicate, 1 accepted"
+        assert row(page, "events 1 to 3").get_by_text("again").count() == 0
+
+
+def test_what_a_request_carried_and_was_told_is_said_in_words(browser: Browser, stage: Stage) -> None:
+    """Syncs, completions, broken lines, gaps, and requests that are none."""
+    with opened(browser, stage) as page:
+        stage.post_all([b"", event_line(1), event_line(7), b"nonsense", event_line(2) + completion_line(2)])
+        row(page, "event 2, completion at 2").wait_for()
+        assert [told(each)[:3] for each in requests_of(page).all()] == [
+            ("sync", "200 up to 0", "tells how far it is"),
+            ("event 1", "200 up to 1", "1 accepted"),
+            ("event 7", "409 Expected sequence 2, got 7", "1 gap"),
+            ("lines without a number", "400 Invalid JSON line", "1 invalid"),
+            ("event 2, completion at 2", "200 up to 2", "1 accepted, completion: completed"),
+        ]
+        assert "complete" in page.get_by_role("list", name="Runs").get_by_role("button", name="demo").inner_text()
+
+
+def test_every_preset_adds_a_rule_that_the_backend_takes(browser: Browser, stage: Stage) -> None:
+    """One click each; then they are removed, one by one and all together."""
+    with opened(browser, stage) as page:
+        presets = page.locator("#presets").get_by_role("button")
+        for number, preset in enumerate(presets.all(), start=1):
+            preset.click()
+            page.locator("#active-faults li").nth(number - 1).wait_for()
+        kinds = [active.rule.fault.__struct_config__.tag for active in stage.backend.faults]
+        assert kinds == ["reset_peer", "status", "down", "stall", "latency"]
+        page.get_by_role("button", name="Remove fault 2: status").click()
+        page.get_by_text("Fault 2 is removed.").wait_for()
+        assert [active.number for active in stage.backend.faults] == [1, 3, 4, 5]
+        page.get_by_role("button", name="Clear all").click()
+        page.get_by_text("None: the backend behaves.").wait_for()
+        assert stage.backend.faults == ()
+
+
+def test_a_fault_can_be_for_one_run_alone(browser: Browser, stage: Stage) -> None:
+    """The run that is looked at is offered; the others go on."""
+    with opened(browser, stage) as page:
+        stage.post_event(1, {}, "one")
+        stage.post_event(1, {}, "two")
+        page.get_by_role("list", name="Runs").get_by_role("button", name="one").click()
+        page.get_by_label("in", exact=True).select_option(label="run one")
+        page.get_by_role("button", name="503 for the next 3 requests").click()
+        page.get_by_text("in run one").first.wait_for()
+        assert [stage.post_event(2, {}, run) for run in ("two", "one")] == [200, 503]
+
+
+def test_looking_at_a_run_shows_its_requests_alone(browser: Browser, stage: Stage) -> None:
+    """And all of them again by a click on All runs."""
+    with opened(browser, stage) as page:
+        stage.post_event(1, {}, "one")
+        stage.post_event(1, {}, "two")
+        requests_of(page).nth(1).wait_for()
+        page.get_by_role("list", name="Runs").get_by_role("button", name="one").click()
+        requests_of(page).nth(1).wait_for(state="detached")
+        assert requests_of(page).locator(".run").all_inner_texts() == ["one"]
+        page.get_by_role("button", name="All runs").click()
+        requests_of(page).nth(1).wait_for()
+
+
+def test_the_activity_of_a_run_is_live_filtered_and_told_in_full(browser: Browser, stage: Stage) -> None:
+    """Events appear as they are accepted, by the prefix of their kind, and a click shows one whole."""
+    with opened(browser, stage) as page:
+        stage.post_event(1, {"type": "turn.started", "deep": {"er": [1]}})
+        page.get_by_role("list", name="Runs").get_by_role("button", name="demo").wait_for()
+        page.get_by_role("tab", name="Activity").click()
+        events = page.get_by_role("list", name="Events").get_by_role("button")
+        events.filter(has_text="turn.started").wait_for()
+        stage.post_event(2, {"type": "tool.called"})
+        events.filter(has_text="tool.called").wait_for()
+        page.get_by_label("Kinds that begin with").fill("turn.")
+        events.filter(has_text="tool.called").wait_for(state="detached")
+        stage.post_event(3, {"type": "tool.called"})
+        stage.post_event(4, {"type": "turn.ended"})
+        events.filter(has_text="turn.ended").wait_for()
+        assert events.locator(".seq").all_inner_texts() == ["#1", "#4"]
+        events.first.click()
+        details = page.get_by_role("region", name="Event 1 of run demo")
+        assert '"er": [\n' in (details.locator("pre").text_content() or "")
+        page.get_by_label("Kinds that begin with").fill("nothing")
+        page.get_by_text('No event whose kind begins with "nothing".').wait_for()
+
+
+def test_the_details_of_a_request_are_all_that_is_known_of_it(browser: Browser, stage: Stage) -> None:
+    """Its lines with what was decided, the token it came with, and the answer in full."""
+    with opened(browser, stage) as page:
+        stage.post(event_line(1, word="first") + event_line(3))
+        row(page, "409").click()
+        details = page.get_by_role("region", name="Request 1: events 1 to 3")
+        details.get_by_text("Bearer t").wait_for()
+        assert details.locator(".lines li").all_inner_texts() == [
+            '#1\naccepted\n{"word":"first"}',
+            '#3\ngap\n{"n":3}',
+        ]
+        assert '{"error": "Expected sequence 2, got 3"' in details.inner_text()
+
+
+def test_the_page_can_be_used_by_keyboard_alone(browser: Browser, stage: Stage) -> None:
+    """Tab goes from part to part, arrows within a list, Enter opens, Escape closes, and the focus is always seen."""
+    with opened(browser, stage) as page:
+        stage.post_all([event_lines(first, first) for first in range(1, 31)])
+        row(page, "event 30").wait_for()
+        press = page.keyboard.press
+        press("Tab")
+        assert page.evaluate("document.activeElement.textContent") == "Lose the next answer"
+        assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+        press("Enter")
+        page.get_by_role("button", name="Remove fault 1").wait_for()
+        page.get_by_role("button", name="Remove fault 1").focus()
+        press("Space")
+        page.get_by_text("None: the backend behaves.").wait_for()
+        assert page.evaluate("document.activeElement.textContent") == "Lose the next answer"
+        page.get_by_role("tab", name="Requests").focus()
+        press("ArrowRight")
+        assert page.get_by_role("tab", name="Activity").get_attribute("aria-selected") == "true"
+        press("ArrowLeft")
+        press("Tab")
+        focused = page.locator("#requests button:focus")
+        press("Home")
+        assert "event 1" in focused.inner_text()
+        press("ArrowDown")
+        press("ArrowDown")
+        assert "event 3" in focused.inner_text()
+        press("Enter")
+        page.get_by_role("region", name="Request 3: event 3").wait_for()
+        press("Escape")
+        assert "event 3" in focused.inner_text()
+        press("End")
+        assert "event 30" in focused.inner_text()
+        press("PageUp")
+        press("PageDown")
+        assert "event 30" in focused.inner_text()
+
+
+def test_the_list_follows_the_newest_until_one_scrolls_away(browser: Browser, stage: Stage) -> None:
+    """What is read stays in place meanwhile, and a button leads back."""
+    with opened(browser, stage) as page:
+        stage.post_all([event_line(seq) for seq in range(1, 41)])
+        row(page, "event 40").wait_for()
+        newest = page.locator("#panel-requests .newest")
+        assert not newest.is_visible()
+        page.get_by_role("list", name="Requests").hover()
+        page.mouse.wheel(0, -5_000)
+        newest.wait_for()
+        row(page, "200 up to 1").first.wait_for()
+        stage.post(event_line(41))
+        page.locator("#count-requests", has_text="41").wait_for()
+        assert row(page, "event 41").count() == 0
+        newest.click()
+        row(page, "event 41").wait_for()
+        assert not newest.is_visible()
+
+
+def test_the_page_says_that_the_backend_is_down_and_finds_it_again(browser: Browser, stage: Stage) -> None:
+    """It reconnects by itself, and goes on where it was: no request is shown twice, none is missing."""
+    with opened(browser, stage, excused="ERR_CONNECTION_REFUSED|ERR_EMPTY_RESPONSE|ERR_CONNECTION_RESET") as page:
+        stage.post(event_line(1))
+        row(page, "event 1").wait_for()
+        stage.do(stage.backend.go_down())
+        state(page, "backend is down, reconnecting").wait_for()
+        page.get_by_role("button", name="Slow answers").click()
+        page.get_by_text("The backend is down.").wait_for()
+        stage.do(stage.backend.come_up())
+        stage.post(event_line(2))
+        state(page, "connected").wait_for()
+        row(page, "event 2").wait_for()
+        assert [told(each)[0] for each in requests_of(page).all()] == ["event 1", "event 2"]
+        assert page.locator("#requests .mark b").all_inner_texts() == ["backend down", "backend up"]
+
+
+def test_a_reset_of_the_backend_empties_the_page(browser: Browser, stage: Stage) -> None:
+    """What the backend has forgotten is no longer shown, and what comes then is."""
+
+    async def reset() -> None:
+        stage.backend.reset()
+
+    with opened(browser, stage) as page:
+        stage.post_events(1, 3)
+        row(page, "events 1 to 3").wait_for()
+        stage.do(reset())
+        page.get_by_text("No request yet.").wait_for()
+        stage.post_events(1, 2)
+        row(page, "events 1 to 2").wait_for()
+        assert row(page, "events 1 to 2").get_by_text("again").count() == 0
+
+
+def test_hostile_strings_are_text(browser: Browser, stage: Stage) -> None:
+    """Markup from an event or a run's name is shown, runs nothing, and turns the direction of no other text."""
+    with opened(browser, stage) as page:
+        stage.post_event(1, {"type": HOSTILE, HOSTILE: HOSTILE}, HOSTILE)
+        stage.post_event(3, {}, HOSTILE)
+        row(page, HOSTILE_AS_SHOWN, "409").click()
+        page.get_by_role("region", name="Request 2").get_by_text("onerror").first.wait_for()
+        page.get_by_role("tab", name="Activity").click()
+        events = page.get_by_role("list", name="Events").get_by_role("button")
+        events.filter(has_text=HOSTILE_AS_SHOWN).click()
+        page.get_by_role("region", name="Event 1 of run").wait_for()
+        page.get_by_label("in", exact=True).select_option(index=1)
+        page.get_by_role("button", name="Slow answers").click()
+        page.get_by_text("in run <img").first.wait_for()
+        assert stage.backend.faults[0].rule.run_id == HOSTILE
+        assert page.locator("img").count() == 0
+        assert page.locator("script").count() == 1
+        assert not re.search("[\u202e\u0007]", page.locator("body").inner_text())
+        assert not is_too_wide(page)
+
+
+def test_the_page_can_write_no_markup_at_all(browser: Browser, stage: Stage) -> None:
+    """The policy that it is served with refuses it, be it by mistake."""
+    with opened(browser, stage, excused="TrustedHTML|trusted") as page:
+        error = page.evaluate("() => { try { document.body.innerHTML = '<b>'; } catch (error) { return error.name; } }")
+        assert error == "TypeError"
+
+
+EVENTS, PER_REQUEST = 100_000, 1_000
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+def test_a_hundred_thousand_events_stay_fluid(browser: Browser, stage: Stage, width: int) -> None:
+    """What is in the document, and what is done to it, doesn't grow with the events, but with what is in sight."""
+    with opened(browser, stage, width=width) as page:
+        page.evaluate(
+            """() => {
+                window.added = 0;
+                const count = (changes) => { for (const change of changes) window.added += change.addedNodes.length; };
+                new MutationObserver(count).observe(document.body, { childList: true, subtree: true });
+                window.long = 0;
+                new PerformanceObserver((list) => { window.long += list.getEntries().length; })
+                    .observe({ type: "longtask" });
+            }"""
+        )
+        bodies = [event_lines(first, first + PER_REQUEST - 1) for first in range(1, EVENTS + 1, PER_REQUEST)]
+        assert set(stage.post_all(bodies)) == {200}
+        page.locator("#count-accepted", has_text="100,000").wait_for()
+        row(page, "events 99001 to 100000", "200 up to 100000").wait_for()
+        page.get_by_role("list", name="Runs").get_by_role("button", name="demo").click()
+        page.get_by_role("tab", name="Activity").click()
+        events = page.get_by_role("list", name="Events").get_by_role("button")
+        events.filter(has_text="#100000").wait_for()
+        page.get_by_text("5,000 events; 95,000 older not shown").wait_for()
+        assert page.evaluate("document.querySelectorAll('*').length") < 1_500
+        assert page.evaluate("window.added") < EVENTS / 2
+        assert page.evaluate("window.long") < EVENTS / 1_000
+        page.get_by_role("list", name="Events").get_by_role("button").last.focus()
+        page.keyboard.press("Home")
+        events.filter(has_text="#95001").wait_for()
+        assert page.evaluate("document.querySelectorAll('*').length") < 1_500
+
+
+def test_three_thousand_requests_are_kept_within_bounds(browser: Browser, stage: Stage) -> None:
+    """The oldest go, and the page says how many."""
+    with opened(browser, stage) as page:
+        stage.post_all([b""] * 3_000)
+        page.locator("#count-requests", has_text="3,000").wait_for()
+        older = page.locator("#requests-older")
+        older.filter(has_text="older rows are not shown").wait_for()
+        page.get_by_role("list", name="Requests").get_by_role("button").last.focus()
+        page.keyboard.press("Home")
+        kept = int(page.locator("#requests li").first.get_attribute("aria-setsize") or 0)
+        assert 2_000 <= kept <= 2_200
+        assert older.inner_text() == f"{3_000 - kept:,} older rows are not shown"
+        assert page.evaluate("document.querySelectorAll('*').length") < 1_500
+
+
+def test_a_thousand_runs_are_no_thousand_rows(browser: Browser, stage: Stage) -> None:
+    """Of many runs, those in sight are drawn."""
+    with opened(browser, stage) as page:
+        for number in range(1_000):
+            stage.post(b"", f"run-{number}")
+        page.locator("#count-runs", has_text="1,000").wait_for()
+        page.locator("#runs li").first.wait_for()
+        assert page.locator("#runs li").count() < 50
+        assert page.locator("#runs li").first.get_attribute("aria-setsize") == "1000"
+
+
+@pytest.mark.parametrize("width", [320, NARROW, 768, WIDE, 1600])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_is_never_wider_than_the_screen_and_can_be_read(
+    browser: Browser, stage: Stage, width: int, scheme: Any
+) -> None:
+    """With long names, everything opened, in light and in dark; every text stands out from what is behind it."""
+    with opened(browser, stage, width=width, color_scheme=scheme) as page:
+        page.get_by_role("button", name="503 for the next 3 requests").click()
+        page.get_by_role("button", name="Lose the next answer").click()
+        page.get_by_role("button", name="Remove fault 2").wait_for()
+        stage.post_all([event_line(1)] * 3 + [event_line(7), b""], "a-run-with-a-name-" + "x" * 100)
+        stage.post_event(1, {"type": "kind" * 30, "word": "w" * 500}, "demo")
+        row(page, "409").wait_for()
+        page.locator("#runs button").nth(1).wait_for()
+        page.locator("#custom summary").first.click()
+        assert not is_too_wide(page)
+        assert page.evaluate(CONTRASTS) == []
+        page.get_by_role("tab", name="Activity").click()
+        events = page.get_by_role("list", name="Events").get_by_role("button")
+        events.first.click()
+        assert not is_too_wide(page)
+        assert page.evaluate(CONTRASTS) == []
+        assert (page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(19, 23, 28)") is (
+            scheme == "dark"
+        )
+
+
+CONTRASTS = """() => {
+    const light = (colour) => {
+        const parts = colour.match(/[\\d.]+/g).slice(0, 3).map((part) => part / 255);
+        const [r, g, b] = parts.map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const ground = (each) => {
+        for (let at = each; at; at = at.parentElement) {
+            const colour = getComputedStyle(at).backgroundColor;
+            if (colour !== "rgba(0, 0, 0, 0)") return colour;
+        }
+    };
+    const poor = [];
+    for (const each of document.querySelectorAll("header *, main *")) {
+        const isText = [...each.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+        if (!isText || !each.getClientRects().length) continue;
+        const [a, b] = [light(getComputedStyle(each).color), light(ground(each))].sort((x, y) => y - x);
+        if ((a + 0.05) / (b + 0.05) < 4.5) poor.push([each.className, each.textContent]);
+    }
+    return poor;
+}"""
+
+
+def test_who_wants_no_motion_sees_none(browser: Browser, stage: Stage) -> None:
+    """A request under way blinks, unless the system says that nothing should."""
+    for motion, name in (("no-preference", "waiting"), ("reduce", "none")):
+        with opened(browser, stage, reduced_motion=motion) as page:
+            page.evaluate("document.querySelector('#requests').append(document.createElement('i'))")
+            page.evaluate(
+                """() => {
+                    const way = Object.assign(document.createElement("p"), { className: "open" });
+                    way.append(Object.assign(document.createElement("i"), { className: "back" }));
+                    document.body.append(way);
+                }"""
+            )
+            assert page.evaluate("getComputedStyle(document.querySelector('p.open .back')).animationName") == name
+
+
+def test_only_the_files_of_the_page_are_given() -> None:
+    """By their names; everything else is none of it, the module that gives them included."""
+    body, headers = page_file("index.html") or (b"", {})
+    assert body.startswith(b"<!doctype html>")
+    assert headers["Content-Type"] == "text/html; charset=utf-8"
+    assert headers["Content-Security-Policy"] == POLICY
+    assert [page_file(name) for name in ("", "__init__.py", "../backend.py", "nothing.js", ".")] == [None] * 5
+
+
+def test_nothing_in_the_page_writes_markup_or_is_elsewhere() -> None:
+    """Its files use no call that makes elements of text, and name no other server."""
+    for name in ("index.html", "page.css", "main.js", "requests.js", "timeline.js", "faults.js", "details.js"):
+        body = (page_file(name) or (b"", {}))[0].decode()
+        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|https?://|eval\(", body), name
+
+
+def test_any_fault_can_be_put_together_in_the_form(browser: Browser, stage: Stage) -> None:
+    """Its keys come from the catalogue, and what is wrong is told in the backend's words."""
+    with opened(browser, stage, excused="400") as page:
+        page.get_by_text("Add any other fault").click()
+        form = page.locator("#fault-form")
+        form.get_by_label("kind", exact=True).select_option("status")
+        form.get_by_label("status *").fill("99")
+        form.get_by_role("button", name="Add this fault").click()
+        form.get_by_role("alert").filter(has_text="status is 99; an answer has one from 200 to 599").wait_for()
+        form.get_by_label("status *").fill("429")
+        form.get_by_label("headers").fill('{"Retry-After": "2"}')
+        form.get_by_label("phase").select_option("after-lines")
+        form.get_by_label("lines").fill("1")
+        form.get_by_label("of", exact=True).select_option("data")
+        form.get_by_label("times").fill("1")
+        form.get_by_text("More on which requests").click()
+        form.get_by_label("requests").fill("1, 2")
+        page.keyboard.press("Enter")
+        page.get_by_text("Added: status 429").wait_for()
+        assert form.get_by_role("alert").inner_text() == ""
+        (active,) = stage.backend.faults
+        assert active.rule == FaultRule(
+            fault=Status(status=429, headers={"Retry-After": "2"}, phase="after-lines", lines=1),
+            of="data",
+            times=1,
+            requests=(1, 2),
+        )
+        form.get_by_label("kind", exact=True).select_option("poison")
+        assert form.get_by_label("containing *").input_value() != ""
+        assert form.get_by_label("status").locator("option").all_inner_texts() == ["(400)", "400", "413"]
+
+
+def test_the_form_knows_every_kind_and_takes_its_example(browser: Browser, stage: Stage) -> None:
+    """Whichever is chosen, what must be filled in is filled in with what makes sense."""
+    with opened(browser, stage) as page:
+        page.get_by_text("Add any other fault").click()
+        kinds = page.locator("#fault-kind option").all_inner_texts()
+        assert set(kinds) == {kind.kind for kind in catalogue().kinds}
+        for number, kind in enumerate(kinds, start=1):
+            page.locator("#fault-kind").select_option(kind)
+            page.get_by_role("button", name="Add this fault").click()
+            page.get_by_role("button", name=f"Remove fault {number}: {kind}").wait_for()
+        assert len(stage.backend.faults) == len(kinds)
