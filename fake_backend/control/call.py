@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
@@ -18,6 +18,9 @@ from fake_backend.control.codec import convert, encode
 
 MAX_BODY_BYTES: Final = 65_536
 """How large the body of a control request may be."""
+
+MAX_ANSWER_BYTES: Final = 4_000_000
+"""How large the events in an answer may be together."""
 
 BODY_TIMEOUT: Final = 10.0
 """In how many seconds it must have arrived."""
@@ -102,6 +105,16 @@ def answer_problem(refused: RefusedError) -> web.Response:
     response = answer(refused.status, Problem(error=refused.text))
     response.headers.update(refused.headers)
     return response
+
+
+def fitting(found: Sequence[T], size: Callable[[T], int]) -> Sequence[T]:
+    """Give as many, from the first, as an answer holds: no more than `MAX_ANSWER_BYTES` of them, but at least one."""
+    room = MAX_ANSWER_BYTES
+    for place, each in enumerate(found):
+        room -= size(each)
+        if room < 0:
+            return found[: max(1, place)]
+    return found
 
 
 def given(value: T | UnsetType) -> T | None:

@@ -15,9 +15,10 @@ from fake_backend.control.api import (
     Runs,
     RunState,
 )
-from fake_backend.control.call import RefusedError, answer, given
+from fake_backend.control.call import RefusedError, answer, fitting, given
 from fake_backend.errors import UnknownRunError
 from fake_backend.fault_help import catalogue
+from fake_backend.records import LineReceived
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     )
     from fake_backend.control.call import Call
     from fake_backend.control.control import Control
+    from fake_backend.history import Entry
+    from reference.event_log import Event
 
 
 async def health(control: Control, _: Call[Nothing, Nothing]) -> web.Response:
@@ -109,14 +112,15 @@ async def list_events(control: Control, call: Call[EventsQuery, Nothing]) -> web
     _run(control, asked.run_id)
     found = control.run_logs.read(asked.run_id, given(asked.since))
     wanted = [event for event in found.events if event.kind.startswith(asked.kind)]
-    cursor = found.cursor
-    if len(wanted) > asked.limit:
-        cursor = wanted[asked.limit - 1].id if asked.limit else given(asked.since) or 0
+    page = fitting(wanted[: asked.limit], size=_size_of_event)
     events = []
-    for event in wanted[: asked.limit]:
+    for event in page:
         payload = event.payload
         accepted = AcceptedEvent(seq=payload["seq"], event=msgspec.Raw(payload["event"]))
         events.append(NumberedEvent(id=event.id, timestamp=event.timestamp, kind=event.kind, payload=accepted))
+    cursor = found.cursor
+    if len(page) < len(wanted):
+        cursor = page[-1].id if page else given(asked.since) or 0
     return answer(200, Events(events=events, missed=found.missed, cursor=cursor))
 
 
@@ -139,11 +143,19 @@ async def reset(control: Control, call: Call[Nothing, ResetOrder]) -> web.Respon
 
 def _records(control: Control, asked: HistoryQuery, *, run_id: str | None) -> web.Response:
     since = given(asked.since)
-    entries = control.history.after(since or 0, asked.limit, run_id=run_id)
+    entries = fitting(control.history.after(since or 0, asked.limit, run_id=run_id), size=_size_of_record)
     records = [NumberedRecord(id=entry.id, record=entry.record) for entry in entries]
     missed = 0 if since is None else control.history.missed(since, run_id)
     cursor = entries[-1].id if entries else max(since or 0, control.history.last_forgotten(run_id))
     return answer(200, Records(records=records, missed=missed, cursor=cursor))
+
+
+def _size_of_record(entry: Entry) -> int:
+    return entry.record.size if isinstance(entry.record, LineReceived) else 0  # the others are small
+
+
+def _size_of_event(event: Event) -> int:
+    return len(event.payload["event"])
 
 
 def _run(control: Control, run_id: str) -> RunState:

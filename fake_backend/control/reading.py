@@ -11,7 +11,7 @@ from aiohttp import hdrs, web
 from fake_backend import answers
 from fake_backend.answers import phrase
 from fake_backend.control.api import Activity, ActivityEvent, ActivityPayload, CaughtUp, Ended, Gap, Problem
-from fake_backend.control.call import HEADERS, answer, given
+from fake_backend.control.call import HEADERS, answer, fitting, given
 from fake_backend.control.codec import encode
 from fake_backend.control.news import is_open
 from fake_backend.control.sse import last_event_id, streaming
@@ -42,11 +42,13 @@ async def list_activity(control: Control, call: Call[ActivityQuery, Nothing]) ->
         return _refused(refusal)
     found = control.workspace_logs.read(asked.workspace_id, given(asked.since), asked.limit)
     events = []
-    for event in found.events:
+    page = fitting(found.events, size=lambda event: len(event.payload["event"]))
+    for event in page:
         payload = event.payload
         told = ActivityPayload(run_id=payload["run_id"], seq=payload["seq"], event=msgspec.Raw(payload["event"]))
         events.append(ActivityEvent(id=event.id, timestamp=event.timestamp, kind=event.kind, payload=told))
-    return answer(200, Activity(events=events, missed=found.missed, cursor=found.cursor))
+    cursor = found.cursor if len(page) == len(found.events) else page[-1].id
+    return answer(200, Activity(events=events, missed=found.missed, cursor=cursor))
 
 
 async def stream_events(control: Control, call: Call[ReadQuery, Nothing]) -> web.StreamResponse:

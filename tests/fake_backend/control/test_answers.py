@@ -204,6 +204,30 @@ async def test_history_is_told_by_cursor(ask: Asker) -> None:
     assert (of_a["missed"], of_a["cursor"]) == (0, 12)
 
 
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/_fake/history", "records"),
+        ("/_fake/runs/run/history", "records"),
+        ("/_fake/runs/run/events", "events"),
+        ("/workspaces/default/activity", "events"),
+    ],
+)
+async def test_an_answer_is_bounded(ask: Asker, path: str, name: str) -> None:
+    """Large events come fewer at a time, one at the least, and none is left out."""
+    for seq in range(1, 8):
+        await ask.post("run", event_line(seq, text="x" * 900_000))
+    whole, cursor = len(ask.backend.history) if name == "records" else 7, 0
+    sizes = []
+    while page := (await ask("GET", f"{path}?since={cursor}", headers=TOKEN))[1]:
+        if not page[name]:
+            break
+        sizes.append(len(page[name]))
+        cursor = page["cursor"]
+    assert sum(sizes) == whole
+    assert len(sizes) == 2
+
+
 async def test_what_was_forgotten_is_counted() -> None:
     """A cursor from before learns how much it missed; asking for what there is claims nothing."""
     async with asking(FakeBackend(control=True, keep_last=5)) as ask:
