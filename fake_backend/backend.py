@@ -97,7 +97,8 @@ class FakeBackend:
     `on_record` is called with each record as it is written. It must not raise: what it raises ends the request in
     question with a 500.
     `keep_history` False keeps neither records nor events, so that memory stays bounded however long it runs.
-    `keep_last` keeps so many of the last records, and the events in them: bounded too, and with something to look at.
+    `keep_last` keeps so many of the last records (fewer, where their lines are over 64 MiB), and the events in them:
+    bounded too, and with something to look at.
     `control` serves the page, the control API and the routes to read back what was accepted on the same port, to
     programs and pages that ask for it by a name that the backend knows: `host`, those of the loopback interface for who
     comes over that, and `allow_hosts` (`NAME:PORT`, or `NAME` on whatever port).

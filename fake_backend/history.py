@@ -32,6 +32,9 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     record: BackendRecord
 
 
+MOST_BYTES: Final = 2**26
+"""How many bytes of lines a history holds that is bounded: parsed, they are several times as large."""
+
 _FORGOTTEN: Final = Entry(0, None, BackendCameUp(time=0.0))
 """Stands where a forgotten entry stood, until its place is cut off."""
 
@@ -77,11 +80,13 @@ class _Ring:
 class History:
     """The last `keep_last` records (None: all), and an index of them by run.
 
+    Where it is bounded, the lines in it are together no larger than `MOST_BYTES` (but for the last one).
+
     Ids rise by one over the whole life of the backend. `reset` forgets everything, uses up an id of its own
     (`began`), and counts anew what was forgotten: a cursor below `began` is one from before.
     """
 
-    __slots__ = ("_all", "_keep_last", "_run_of_request", "_runs", "began", "last_id")
+    __slots__ = ("_all", "_bytes", "_keep_last", "_run_of_request", "_runs", "began", "last_id")
 
     def __init__(self, keep_last: int | None = None) -> None:
         self._keep_last = keep_last
@@ -96,6 +101,7 @@ class History:
     def _begin(self) -> None:
         self.began = self.last_id
         self._all = _Ring()
+        self._bytes = 0
         self._runs: dict[str, _Ring] = {}
         self._run_of_request: dict[int, str] = {}
 
@@ -104,7 +110,7 @@ class History:
         return len(self._all)
 
     def append(self, record: BackendRecord) -> Entry:
-        """Keep a record, and forget the oldest if that is one too many."""
+        """Keep a record, and forget the oldest if that is too much."""
         self.last_id += 1
         entry = Entry(self.last_id, self._run_of(record), record)
         self._all.append(entry)
@@ -113,8 +119,10 @@ class History:
             if run is None:
                 run = self._runs[entry.run_id] = _Ring()
             run.append(entry)
-        if self._keep_last is not None and len(self._all) > self._keep_last:
-            self._forget_oldest()
+        if self._keep_last is not None:
+            self._bytes += _size(record)
+            while len(self._all) > self._keep_last or (self._bytes > MOST_BYTES and len(self._all) > 1):
+                self._forget_oldest()
         return entry
 
     def after(self, since: int, limit: int | None = None, *, run_id: str | None = None) -> list[Entry]:
@@ -142,6 +150,7 @@ class History:
 
     def _forget_oldest(self) -> None:
         oldest = self._all.forget_oldest()
+        self._bytes -= _size(oldest.record)
         if oldest.run_id is not None:
             self._runs[oldest.run_id].forget_oldest()  # the oldest of all is the oldest of its run
         if isinstance(oldest.record, AnswerSent | RequestBroken):
@@ -159,6 +168,10 @@ class History:
                 return None
             case _:
                 return self._run_of_request.get(record.request)
+
+
+def _size(record: BackendRecord) -> int:
+    return record.size if isinstance(record, LineReceived) else 0  # the others are small
 
 
 def _id(entry: Entry) -> int:

@@ -196,12 +196,10 @@ class Control:
         # Once to JSON, and then no copy of it: both logs hold the same bytes, and readers are sent them as they are.
         written = encode(event)
         kind = next((kind for key in ("kind", "type") if isinstance(kind := event.get(key), str)), "event")
-        self.run_logs.append(line.run_id, kind, {"seq": line.seq, "event": written})
-        self.workspace_logs.append(
-            self.tally.runs[line.run_id].workspace,
-            kind,
-            {"run_id": line.run_id, "seq": line.seq, "event": written},
-        )
+        of_run: dict[str, Any] = {"seq": line.seq, "event": written}
+        self.run_logs.append(line.run_id, kind, of_run, size=len(written))
+        workspace = self.tally.runs[line.run_id].workspace
+        self.workspace_logs.append(workspace, kind, {"run_id": line.run_id, **of_run}, size=len(written))
 
 
 def _entry(active: ActiveFault) -> FaultEntry:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fake_backend import BackendCameUp, FakeBackend, RequestStarted, StateSet
+from fake_backend import BackendCameUp, FakeBackend, LineReceived, RequestStarted, StateSet
 from fake_backend.history import Entry, History
 from fake_backend.records import AnswerSent, BackendRecord, FaultStruck
 from tests.fake_backend.wire import client_of, event_lines
@@ -49,6 +49,18 @@ def test_a_cursor_finds_what_is_after_it(
         assert missed == sum(entry_id > since for entry_id in forgotten)
     if since >= max(forgotten, default=0):
         assert missed == 0
+
+
+def test_large_lines_leave_room_for_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A history is bounded by the bytes of its lines, too; the newest record is always there."""
+    monkeypatch.setattr("fake_backend.history.MOST_BYTES", 100)
+    history = History(1_000)
+    kept = []
+    for size in (40, 40, 40, 100, 1_000, 10):
+        history.append(LineReceived(time=0.0, request=1, run_id="a", size=size, decision="accepted"))
+        kept.append(len(history))
+    assert kept == [1, 2, 2, 1, 1, 1]
+    assert (history.forgotten(), history.forgotten("a")) == (5, 5)
 
 
 def test_a_reset_uses_up_an_id_and_counts_anew() -> None:

@@ -176,14 +176,24 @@ async def test_all_logs_together_are_bounded() -> None:
     """The log that was appended to the longest ago is cleared first; its readers learn what they missed."""
     logs = EventLogs(most=5)
     for name in ("a", "a", "b", "c", "b", "a"):
-        logs.append(name, "event", {})
+        logs.append(name, "event", {}, size=1)
     assert [len(logs.read(name).events) for name in "abc"] == [3, 2, 0]
     assert logs.read("c", 0).missed == 1
     for _ in range(7):
-        logs.append("c", "event", {})
+        logs.append("c", "event", {}, size=1)
     assert [len(logs.read(name).events) for name in "abc"] == [0, 0, 5]
     assert [event.id for event in logs.read("c").events] == [4, 5, 6, 7, 8]
     logs.clear()
     assert [logs.read(name, 0).missed for name in "abcd"] == [3, 2, 8, 0]
-    logs.append("a", "event", {})
+    logs.append("a", "event", {}, size=1)
     assert [event.id for event in logs.read("a").events] == [4]
+
+
+async def test_large_events_leave_room_for_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What all logs hold is bounded by bytes, too; the newest event is always there."""
+    monkeypatch.setattr(event_logs, "MOST_BYTES", 100)
+    logs = EventLogs(most=1_000)
+    for name, size in (("a", 50), ("b", 40), ("b", 20), ("b", 30), ("b", 90), ("b", 1_000)):
+        logs.append(name, "event", {}, size=size)
+    assert [event.id for event in logs.read("a").events] == []
+    assert [event.id for event in logs.read("b").events] == [5]
