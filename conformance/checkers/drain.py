@@ -305,7 +305,11 @@ def _is_settled(evidence: Evidence, later: list[Request]) -> bool:
 def a_refused_completion_leads_on(evidence: Evidence, found: Findings) -> None:
     """DRN-10: a completion that is answered 409 leads to a sync, the missing events, and completion."""
     for sender, run in evidence.pairs():
-        refused = [each for each in evidence.completions_of(sender, run) if each.decision == "mismatch"]
+        refused = [
+            each
+            for each in evidence.completions_of(sender, run)
+            if each.decision == "mismatch" and evidence.trouble.was_heard(evidence.requests[each.request])
+        ]
         if not refused:
             continue
         found.count()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fake_backend.faults import Latency, Stall, Status
+from fake_backend.faults import Latency, ResetPeer, Stall, Status
 from fake_backend.records import LineReceived
 from tests.conformance.checkers.case import Case, breaks, hold, is_silent_on, keeps
 from tests.conformance.story import REPORTING, Story, event
@@ -270,11 +270,16 @@ CASES = [
     breaks(
         "DRN-10",
         "it ends",
-        sent().set(3).stop().complete(2, "mismatch", status=409, last=3).returned(),
+        sent().set(3).stop().complete(2, "mismatch", status=409, last=3).wait(0.1).returned(),
         "completion at 2 was answered 409",
         "CompletionReceived",
         "AnswerSent",
         "StopReturned",
+    ),
+    is_silent_on(
+        "DRN-10",
+        "the refusal is lost",
+        sent().set(3).stop().complete(2, "mismatch", status=None, faults=(ResetPeer(),)).returned(),
     ),
     keeps(
         "DRN-11",
