@@ -44,6 +44,11 @@ def bad_request(text: str) -> Answer:
     return _json(400, {"error": text})
 
 
+def unreadable(why: str) -> Answer:
+    """400: what arrived isn't HTTP, or is HTTP that may be read in two ways. `why` is what a parser says."""
+    return _json(400, {"error": f"Not a readable request: {why.partition(chr(10))[0].rstrip(':')}"})
+
+
 def no_token() -> Answer:
     """401: no `Authorization: Bearer TOKEN`."""
     return _json(401, {"error": "Missing authorization bearer token"})

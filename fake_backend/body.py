@@ -136,11 +136,11 @@ class RequestBody:
             piece = await (content.readany() if most is None else content.read(most))
         except (web.RequestPayloadError, HttpProcessingError, OSError, RuntimeError) as error:
             # RuntimeError is how aiohttp refuses to wait on a connection lost before the handler began.
-            if not self._open.connection.lost.done():
-                raise BodyBrokenError(f"the framing of the body is broken: {error}") from error
             piece = self._open.connection.take_left(most)
-            if not piece:
+            if not piece and self._open.connection.lost.done():
                 raise RequestEnded from error
+            if not piece:
+                raise BodyBrokenError(f"the framing of the body is broken: {error}") from error
         if self._open.connection.cut.done():
             raise RequestEnded  # what arrived in the moment in which the backend went down is lost with it
         if not piece:

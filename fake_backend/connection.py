@@ -10,11 +10,13 @@ from typing import Final
 from aiohttp import StreamReader, web
 from aiohttp.http import HttpProcessingError
 
+from fake_backend import answers
 from fake_backend._typing import override
 from fake_backend.records import BreakCause
 
 KEEPALIVE_TIMEOUT: Final = 75.0
-"""For how many seconds an idle connection is kept, so that senders close theirs first."""
+"""For how many seconds an idle connection is kept, so that senders close theirs first. The head of the first request
+has as long to arrive. A body may take its time: a sender that streams has its window open for minutes."""
 
 LINGERING_TIME: Final = 5.0
 """For how many seconds the rest of a body is read and thrown away after an early answer, or after the connection was
@@ -23,6 +25,9 @@ the client before it has read it."""
 
 READ_BUFFER: Final = 2**16
 """aiohttp stops reading from a socket when twice this is buffered for a body that nobody reads."""
+
+MOST_AROUND_A_BODY: Final = 2**17
+"""How many bytes of framing (sizes, extensions and trailers of chunks) may come in a row without any of the body."""
 
 _LINGER_NOT_AT_ALL: Final = struct.pack("ii", 1, 0)
 
@@ -35,7 +40,7 @@ class Connection(web.RequestHandler):
     ended it to go down. `on_end` is called, before either, with the cause. Where `on_reuse` is set, the connection is
     reset when the first byte of another request arrives, and `on_reuse` called. `unread` is the body of which the rest
     is thrown away after an early answer. `body` is that of the latest request; what had arrived of it and wasn't read
-    when the connection was lost, `take_left` gives. `is_busy` is True while a request is handled, and `is_ending` from
+    when it broke off, `take_left` gives. `is_busy` is True while a request is handled, and `is_ending` from
     when the connection is to end with its request.
 
     The limit of it: TCP tells of a client that went away only after all that it sent before was read. Behind a body
@@ -66,11 +71,16 @@ class Connection(web.RequestHandler):
         self.is_busy = False
         self.is_ending = False
         self._is_welcome = is_welcome
+        self._newest: StreamReader | None = None  # the body of the last request whose head arrived
+        self._newest_size = 0
+        self._around_newest = 0
+        self._first_due: asyncio.TimerHandle | None = None
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin; aiohttp then waits for requests."""
+        """Begin; aiohttp then waits for requests, for the first one without an end."""
         super().connection_made(transport)
+        self._first_due = asyncio.get_running_loop().call_later(KEEPALIVE_TIMEOUT, self.force_close)
         if not self._is_welcome():
             # It was accepted in the very moment in which the backend stopped to listen.
             self.reset()
@@ -78,12 +88,9 @@ class Connection(web.RequestHandler):
     @override
     def connection_lost(self, exc: BaseException | None) -> None:
         """Tell that the connection is gone, reset or closed, by either side."""
-        if self.body is not None and self.body.exception() is None:
-            # It came before the end of the connection, and aiohttp is about to spoil it. Where somebody waits for more,
-            # which is an error, there is nothing left.
-            with suppress(RuntimeError):
-                self._left = self.body.read_nowait()
+        self._save_left()
         super().connection_lost(exc)
+        self._first_arrived()
         self._end("client-disconnected")
         self.lost.set_result(None)
         if self.unread is not None and not self.unread.is_eof():
@@ -96,9 +103,30 @@ class Connection(web.RequestHandler):
         # aiohttp calls this without data to have its parser go on.
         if self.on_reuse is None or not (data and self.ends_on_reuse()):
             super().data_received(data)
+            newest = self._messages[-1][1] if self._messages else self._newest
+            if newest is not None and newest is not self._newest:
+                self._note_newest(newest)
+            elif newest is not None and not newest.is_eof():
+                self._weigh(newest, len(data))
+
+    @override
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer a head that is none. aiohttp would log a traceback for it, which is for errors of our own."""
+        if not isinstance(exc, HttpProcessingError):
+            return super().handle_error(request, status, exc, message)
+        answer = answers.unreadable(exc.message)
+        response = web.Response(status=answer.status, text=answer.body, content_type=answer.content_type)
+        response.force_close()
+        return response
 
     def take_left(self, most: int | None) -> bytes:
-        """Give what is left of a body whose connection was lost, or `most` bytes of it; nothing once it was taken."""
+        """Give what is left of a body that broke off, or `most` bytes of it; nothing once it was taken."""
         taken = self._left[:most]
         self._left = self._left[len(taken) :]
         return taken
@@ -163,6 +191,57 @@ class Connection(web.RequestHandler):
             yield held.written
         finally:
             self.transport = transport
+
+    def _note_newest(self, body: StreamReader) -> None:
+        """Look at what came last: a request, or aiohttp's note that what arrived can't be read.
+
+        Its parser in C doesn't tell the body before, which would be waited for in vain. That anything follows on a
+        body without an end means that this end can't be found any more.
+        """
+        before, self._newest = self._newest, body
+        if before is None:
+            self._first_arrived()
+        elif not before.is_eof():
+            self._break_soon(before)
+        self._newest_size = body.total_bytes
+        self._around_newest = 0
+
+    def _weigh(self, body: StreamReader, size: int) -> None:
+        """Count what arrives and isn't of the body: aiohttp keeps all trailers, however many, until the last is in."""
+        if body.total_bytes > self._newest_size:
+            self._newest_size = body.total_bytes
+            self._around_newest = 0
+            return
+        self._around_newest += size
+        if self._around_newest > MOST_AROUND_A_BODY:
+            self._break_soon(body)
+
+    def _break_soon(self, body: StreamReader) -> None:
+        # Who waited for more of it, and was woken by what came before the break, takes that first.
+        asyncio.get_running_loop().call_soon(self._break, body)
+
+    def _break(self, body: StreamReader) -> None:
+        """Have whoever reads the body know that its end can't be found."""
+        if body.exception() is not None:
+            return  # the connection was lost, or the request is over, meanwhile
+        if body is self.unread:
+            body.feed_eof()  # it was answered, and nobody wants the rest
+            return
+        if body is self.body:
+            self._save_left()
+        body.set_exception(web.RequestPayloadError("its chunks can't be told apart"))
+
+    def _save_left(self) -> None:
+        """Keep what arrived of the body before that is spoilt, which takes away what wasn't read."""
+        if self.body is not None and self.body.exception() is None:
+            # Where somebody waits for more, which is an error, there is nothing left.
+            with suppress(RuntimeError):
+                self._left += self.body.read_nowait()
+
+    def _first_arrived(self) -> None:
+        if self._first_due is not None:
+            self._first_due.cancel()
+            self._first_due = None
 
     def _end(self, cause: BreakCause) -> None:
         if self.on_end is not None:

@@ -5,7 +5,7 @@ import gzip
 from collections.abc import AsyncIterator
 
 import pytest
-from aiohttp.http_parser import HttpRequestParserPy
+from aiohttp.http_parser import HttpRequestParser, HttpRequestParserPy
 
 from fake_backend import (
     AnswerSent,
@@ -204,12 +204,13 @@ async def test_a_transport_without_a_socket_is_reset_by_abort() -> None:
         assert transport.ended_by == ["abort", "close"], "aiohttp closes what is lost; there is nothing left to reset"
 
 
-async def test_a_broken_framing_is_a_408(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("parser", [HttpRequestParser, HttpRequestParserPy])
+async def test_a_broken_framing_is_a_408(parser: type, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the end of the body can't be found but the connection stands, the client reads how far it got.
 
-    Only aiohttp's parser in Python tells the handler of it; the one in C leaves the body waiting for its end.
+    aiohttp's parser in Python tells the handler of it; for the one in C, our connection does.
     """
-    monkeypatch.setattr("aiohttp.web_protocol.HttpRequestParser", HttpRequestParserPy)
+    monkeypatch.setattr("aiohttp.web_protocol.HttpRequestParser", parser)
     watch = Watch()
     async with FakeBackend(on_record=watch) as backend, connected(backend) as (reader, writer):
         line = event_line(1)
