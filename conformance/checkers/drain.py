@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from conformance.findings import Findings
     from conformance.history import AnyRecord
     from conformance.seen import Request, Run, Sender
-    from fake_backend.records import CompletionReceived
+    from fake_backend.records import AnswerSent, CompletionReceived
 
 _TOLERANCE = 0.1
 _LEAST_TOLERANCE = 0.25
@@ -308,7 +308,7 @@ def a_refused_completion_leads_on(evidence: Evidence, found: Findings) -> None:
         refused = [
             each
             for each in evidence.completions_of(sender, run)
-            if each.decision == "mismatch" and evidence.trouble.was_heard(evidence.requests[each.request])
+            if each.decision == "mismatch" and not _may_be_lost(evidence, evidence.requests[each.request].answer)
         ]
         if not refused:
             continue
@@ -320,6 +320,11 @@ def a_refused_completion_leads_on(evidence: Evidence, found: Findings) -> None:
                 evidence.requests[refused[0].request].answer,
                 *sender.returns[:1],
             )
+
+
+def _may_be_lost(evidence: Evidence, answer: AnswerSent | None) -> bool:
+    """Whether an answer was never given, or in the middle of an outage."""
+    return answer is None or any(began <= answer.time <= ended for began, ended in evidence.trouble.outages)
 
 
 def a_complete_run_is_final(evidence: Evidence, found: Findings) -> None:

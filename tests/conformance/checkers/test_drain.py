@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from conformance.history import NetworkTrouble
 from fake_backend.faults import Latency, ResetPeer, Stall, Status
 from fake_backend.records import LineReceived
 from tests.conformance.checkers.case import Case, breaks, hold, is_silent_on, keeps
@@ -270,7 +271,7 @@ CASES = [
     breaks(
         "DRN-10",
         "it ends",
-        sent().set(3).stop().complete(2, "mismatch", status=409, last=3).wait(0.1).returned(),
+        sent().set(3).stop().complete(2, "mismatch", status=409, last=3).returned(),
         "completion at 2 was answered 409",
         "CompletionReceived",
         "AnswerSent",
@@ -280,6 +281,16 @@ CASES = [
         "DRN-10",
         "the refusal is lost",
         sent().set(3).stop().complete(2, "mismatch", status=None, faults=(ResetPeer(),)).returned(),
+    ),
+    is_silent_on(
+        "DRN-10",
+        "the refusal is lost on the network",
+        sent()
+        .set(3)
+        .write(NetworkTrouble(time=0.0, what="resets", seconds=60.0))
+        .stop()
+        .complete(2, "mismatch", status=409, last=3)
+        .returned(),
     ),
     keeps(
         "DRN-11",
