@@ -74,11 +74,15 @@ class _Course:
 
 @dataclass(kw_only=True)
 class Model:
-    """All that a backend with these limits, tokens and runs may do."""
+    """All that a backend with these limits, tokens and runs may do.
+
+    `holds_back` says that a rule waits for an event that never comes: lines are taken when the body is over.
+    """
 
     limits: Limits
     tokens: Mapping[str, str | None]
     known_runs: frozenset[str]
+    holds_back: bool = False
     _requests: Sequence[Request] = ()
     _courses: list[_Course] = field(default_factory=lambda: [_Course((), ())])
     _steps: list[list[tuple[int, Step]]] = field(default_factory=list)
@@ -87,7 +91,10 @@ class Model:
         """Set out on requests that are under way at the same time; those before them are over."""
         self._requests = requests
         self._courses = _distinct(replace(course, requests=(_Progress(),) * len(requests)) for course in self._courses)
-        self._steps = [plan(request, self.limits) for request in requests]
+        self._steps = [
+            [(request.end if self.holds_back and isinstance(step, Line) else moment, step) for moment, step in steps]
+            for request, steps in ((request, plan(request, self.limits)) for request in requests)
+        ]
 
     def advance(self, moment: int) -> None:
         """Follow every course through a moment, in which bytes of one request at most arrive."""

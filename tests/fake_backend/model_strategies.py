@@ -203,13 +203,21 @@ _GARBLED: Final = st.builds(
     RequestSpec, lines=_BODIES, chunks=st.just((1_000,)) | _CHUNKS.filter(bool), cuts=_CUTS, garble=st.integers(0, 200)
 )
 
-_REQUESTS: Final = st.one_of(WINDOWS, WINDOWS, _HEADS, _OLD_COMPLETIONS, _CUT_OFF, _GARBLED)
+_FRAMED: Final = st.one_of(WINDOWS, WINDOWS, _HEADS, _OLD_COMPLETIONS, _CUT_OFF)
 
-EXCHANGES: Final = st.one_of(
-    st.builds(Exchange, st.tuples(_REQUESTS)),
-    st.builds(Exchange, st.tuples(_REQUESTS)),
-    st.builds(Exchange, st.tuples(_REQUESTS, _REQUESTS), st.lists(st.integers(0, 1), max_size=6).map(tuple)),
-)
+
+def _exchanges_of(requests: st.SearchStrategy[RequestSpec]) -> st.SearchStrategy[Exchange]:
+    return st.one_of(
+        st.builds(Exchange, st.tuples(requests)),
+        st.builds(Exchange, st.tuples(requests)),
+        st.builds(Exchange, st.tuples(requests, requests), st.lists(st.integers(0, 1), max_size=6).map(tuple)),
+    )
+
+
+EXCHANGES: Final = _exchanges_of(st.one_of(_FRAMED, _GARBLED))
+
+FRAMED_EXCHANGES: Final = _exchanges_of(_FRAMED)
+"""Without requests of which it is open when they end, since their framing makes no sense."""
 
 LIMITS: Final = st.just(Limits(max_line_bytes=200_000, max_request_bytes=400_000)) | st.builds(
     Limits,

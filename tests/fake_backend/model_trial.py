@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Final
 
 from conformance.simulation import Simulation, simulate
-from fake_backend import FakeBackend, Limits
+from fake_backend import FakeBackend, FaultRule, Limits
 from tests.fake_backend.model import Model, Run
 from tests.fake_backend.model_lines import canonical
 from tests.fake_backend.model_requests import ANY_CODE, Answer, Request
@@ -111,10 +111,10 @@ async def read_answer(reader: asyncio.StreamReader) -> tuple[Answer | None, bool
 class Trial:
     """The fake and its model, side by side."""
 
-    def __init__(self, backend: FakeBackend, limits: Limits) -> None:
+    def __init__(self, backend: FakeBackend, limits: Limits, *, holds_back: bool) -> None:
         self.backend = backend
         self.limits = limits
-        self.model = Model(limits=limits, tokens=TOKENS, known_runs=KNOWN_RUNS)
+        self.model = Model(limits=limits, tokens=TOKENS, known_runs=KNOWN_RUNS, holds_back=holds_back)
         self.peers: dict[int, Peer] = {}
 
     def states(self) -> dict[str, Run]:
@@ -191,15 +191,19 @@ def _do(writer: asyncio.StreamWriter, piece: Piece) -> None:
             writer.transport.abort()
 
 
-def compare(limits: Limits, exchanges: Sequence[Exchange]) -> None:
-    """Let all of it happen to a fake and to the model, in virtual time."""
+def compare(limits: Limits, exchanges: Sequence[Exchange], *, rules: Sequence[FaultRule] = ()) -> None:
+    """Let all of it happen to a fake and to the model, in virtual time.
+
+    The `rules` of the fake strike nothing; those that wait for events have it hold lines back all the same.
+    """
 
     async def main(_: Simulation) -> None:
-        async with FakeBackend(limits=limits, tokens=TOKENS, known_runs=KNOWN_RUNS) as backend:
-            trial = Trial(backend, limits)
+        async with FakeBackend(limits=limits, tokens=TOKENS, known_runs=KNOWN_RUNS, faults=rules) as backend:
+            trial = Trial(backend, limits, holds_back=any(rule.events for rule in rules))
             for exchange in exchanges:
                 await trial.run(exchange)
             for peer in trial.peers.values():
                 peer.writer.transport.abort()
+            assert not any(active.struck for active in backend.faults)
 
     simulate(main)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from fake_backend import Limits
-from tests.fake_backend.model_strategies import EXCHANGES, LIMITS, ODD_LINES
+from fake_backend import FaultRule, Limits, ResetPeer, Status
+from tests.fake_backend.model_strategies import EXCHANGES, FRAMED_EXCHANGES, LIMITS, ODD_LINES
 from tests.fake_backend.model_traffic import COMPLETION, EVENT, Exchange, Leave, LineSpec, RequestSpec
 from tests.fake_backend.model_trial import compare
 
@@ -68,6 +68,24 @@ EVERY_BYTE = tuple(range(400))
 def test_the_fake_does_only_what_the_protocol_says(limits: Limits, exchanges: list[Exchange]) -> None:
     """Whatever is sent, in whatever pieces: after each of them, answers and state are among those of the model."""
     compare(limits, exchanges)
+
+
+UNSTRUCK = [
+    FaultRule(fault=Status(status=503), events=(10**9,)),
+    FaultRule(fault=Status(status=503), probability=0.0),
+    FaultRule(fault=Status(status=503), between=(10**9, 10**10)),
+    FaultRule(fault=Status(status=503), of="data", every=10**6, times=1),
+    FaultRule(fault=ResetPeer(), of="data", events=(10**9,), requests=(1, 2), every=2),
+]
+
+
+@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@given(exchanges=st.lists(FRAMED_EXCHANGES, min_size=1, max_size=5))
+@example([one(LineSpec(ending=b""), chunks=(900,), leave=Leave(220, "abort")), one(EVENT_LINE)])
+@example([Exchange((RequestSpec(lines=(EVENT_LINE,) * 3, cuts=EVERY_BYTE, chunks=(7,)),) * 2, (0, 1))])
+def test_rules_that_choose_no_request_change_nothing_but_when_lines_are_taken(exchanges: list[Exchange]) -> None:
+    """Lines are held back for the event that a rule waits for, and then taken as if there had been no rule."""
+    compare(ROOM, exchanges, rules=UNSTRUCK)
 
 
 @pytest.mark.parametrize("step", [-1, 0, 1])
