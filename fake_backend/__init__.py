@@ -13,6 +13,7 @@ What happened is in `backend.history`, as records: everything that came in, was 
 """
 
 from fake_backend.backend import FakeBackend, RunView
+from fake_backend.control import RunState
 from fake_backend.errors import FakeBackendError, FaultFileError, ListenError, UnknownRunError
 from fake_backend.fault_plan import ActiveFault
 from fake_backend.faults import (
@@ -103,6 +104,7 @@ __all__ = [
     "RequestKind",
     "RequestStarted",
     "ResetPeer",
+    "RunState",
     "RunView",
     "Slicer",
     "SlowClose",

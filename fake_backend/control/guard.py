@@ -29,7 +29,7 @@ class Guard:
     __slots__ = ("_allowed", "_own")
 
     def __init__(self, *, host: str, allowed: Collection[str]) -> None:
-        self._own = f"[{host}]".lower() if ":" in host else host.lower()
+        self._own = None if _is_any(host) else f"[{host}]".lower() if ":" in host else host.lower()
         self._allowed = {name.lower() for name in allowed}
 
     def check(self, request: web.BaseRequest, *, port: int) -> None:
@@ -57,6 +57,14 @@ class Guard:
         if said_port != str(port):
             return False
         return name == self._own or (name in _LOOPBACK and _is_from_here(request))
+
+
+def _is_any(host: str) -> bool:
+    """Whether a backend listens on every address, so that `host` is the name of none."""
+    try:
+        return not host or ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return False
 
 
 def _is_from_here(request: web.BaseRequest) -> bool:

@@ -3,10 +3,11 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from importlib.metadata import PackageNotFoundError
 
 import pytest
 
-from fake_backend import Duplicate, FakeBackend, FaultRule, LateAccept, StateSet, Status
+from fake_backend import Duplicate, FakeBackend, FakeBackendError, FaultRule, LateAccept, StateSet, Status
 from fake_backend.fault_help import catalogue
 from fake_backend.records import decode_record
 from tests.fake_backend.control.asking import TOKEN, Asker, asking
@@ -31,6 +32,23 @@ async def test_health_tells_how_much_is_held(ask: Asker) -> None:
     assert health.pop("uptime") > 0
     assert health.pop("version")
     assert health == {"status": "ok", "requests": 1, "runs": 1, "history": {"kept": 4, "forgotten": 0}}
+
+
+async def test_a_source_tree_that_was_not_installed_has_no_version(ask: Asker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is served all the same."""
+
+    def missing(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr("fake_backend.control.control.version", missing)
+    assert (await ask("GET", "/_fake/health"))[1]["version"] == "unknown"
+
+
+async def test_without_control_nobody_counts_runs() -> None:
+    """So that asking for them is an error, and not an empty answer."""
+    async with FakeBackend() as backend:
+        with pytest.raises(FakeBackendError, match=r"run_states needs a FakeBackend\(control=True\)"):
+            backend.run_states()
 
 
 async def test_a_fault_can_be_switched_on_for_so_many_requests_and_off(ask: Asker) -> None:

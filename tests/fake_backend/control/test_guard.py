@@ -1,8 +1,13 @@
 """No web page drives the backend: it answers to its own names, and to its own page."""
 
+from unittest.mock import MagicMock
+
 import pytest
+from aiohttp.test_utils import make_mocked_request
 
 from fake_backend import FakeBackend
+from fake_backend.control.call import RefusedError
+from fake_backend.control.guard import Guard
 from tests.fake_backend.control.asking import TOKEN, asking
 from tests.fake_backend.wire import event_lines
 
@@ -85,3 +90,42 @@ async def test_senders_come_by_any_name() -> None:
         headers = TOKEN | {"Host": "backend.example", "Origin": "http://elsewhere.example"}
         path = "/v1/runs/run/ingest"
         assert (await ask("POST", path, body=event_lines(1, 2), headers=headers))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("peer", "host", "known"),
+    [
+        (("127.0.0.1", 5), "localhost:80", True),
+        (("127.0.0.9", 5), "127.0.0.1:80", True),
+        (("::1", 5, 0, 0), "[::1]:80", True),
+        (("::ffff:127.0.0.1", 5, 0, 0), "localhost", True),
+        (("192.0.2.7", 5), "localhost:80", False),
+        (("::ffff:192.0.2.7", 5, 0, 0), "127.0.0.1:80", False),
+        (None, "localhost:80", False),
+        (("192.0.2.7", 5), "192.0.2.1:80", True),
+        (("192.0.2.7", 5), "BUILD-7:80", True),
+        (("192.0.2.7", 5), "0.0.0.0:80", False),
+    ],
+    ids=str,
+)
+def test_the_names_of_the_loopback_interface_are_for_who_comes_over_it(
+    peer: tuple[object, ...] | None, host: str, *, known: bool
+) -> None:
+    """They mean this machine to whoever says them, so that from elsewhere they say nothing."""
+    transport = MagicMock(get_extra_info=lambda _: peer)
+    request = make_mocked_request("GET", "/_fake/health", {"Host": host}, transport=transport)
+    guard = Guard(host="192.0.2.1", allowed=["build-7"])
+    if known:
+        guard.check(request, port=80)
+    else:
+        with pytest.raises(RefusedError, match="isn't known"):
+            guard.check(request, port=80)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", ""])  # noqa: S104 - nothing is bound
+def test_every_address_is_no_name(host: str) -> None:
+    """What a backend listens on that others may reach is nothing that one asks for."""
+    said = f"[{host}]" if ":" in host else host
+    request = make_mocked_request("GET", "/", {"Host": f"{said}:80"}, transport=MagicMock())
+    with pytest.raises(RefusedError, match="isn't known"):
+        Guard(host=host, allowed=[]).check(request, port=80)

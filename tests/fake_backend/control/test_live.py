@@ -209,3 +209,34 @@ async def test_a_silent_stream_is_kept_alive_by_comments() -> None:
         while b": ping" not in received:
             received += await response.content.readany()
         assert now() < 20
+
+
+@in_virtual_time
+async def test_a_reset_cuts_short_what_a_slow_reader_is_being_told() -> None:
+    """It isn't told the rest of what is gone, but the reset."""
+    async with asking(FakeBackend(control=True)) as ask:
+        for seq in range(1, 101):
+            await ask.post("run", event_line(seq, text="x" * 100_000))
+        async with connected(ask.backend) as (reader, writer):
+            writer.write(request_head(ask.backend).replace(b"POST /v1/runs/run/ingest", b"GET /_fake/stream"))
+            received = await reader.readuntil(b"event: record")
+            await asyncio.sleep(1.0)
+            ask.backend.reset()
+            while b"event: reset" not in received:
+                received += await reader.read(100_000)
+        assert 0 < received.count(b"event: record") < 300
+
+
+@in_virtual_time
+async def test_a_reader_that_leaves_in_the_midst_breaks_nothing() -> None:
+    """Neither while it is told something, nor before its stream has begun."""
+    async with asking(FakeBackend(control=True)) as ask:
+        for seq in range(1, 101):
+            await ask.post("run", event_line(seq, text="x" * 100_000))
+        head = request_head(ask.backend).replace(b"POST /v1/runs/run/ingest", b"GET /_fake/stream")
+        for patience in (0.1, 0.0):
+            async with connected(ask.backend) as (_, writer):
+                writer.write(head)
+                await asyncio.sleep(patience)
+        await asyncio.sleep(1.0)
+        assert (await ask("GET", "/_fake/health"))[0] == 200
