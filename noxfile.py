@@ -74,3 +74,10 @@ def bench(session: nox.Session) -> None:
     """Measure speed and memory against their goals; each figure is beside what it is compared with."""
     _install(session)
     session.run("python", "-m", "benchmarks.run", *session.posargs)
+
+
+@nox.session
+def load(session: nox.Session) -> None:
+    """Send a thousand runs at a time to a backend that misbehaves, and look whether anything is lost."""
+    _install(session)
+    session.run("python", "-m", "benchmarks.load", *session.posargs)
