@@ -48,6 +48,13 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def screenshots(session: nox.Session) -> None:
+    """Make the pictures of the README anew."""
+    _install(session, "test")
+    session.run("pytest", "tests/test_watch.py", env={"SENDPROOF_SCREENSHOTS": "1"})
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Hold the code to the rules of ruff, and to its format."""
     session.install(*nox.project.dependency_groups(PROJECT, "lint"))

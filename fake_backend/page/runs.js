@@ -103,6 +103,7 @@ function drawRun(run, button, selected) {
   const state = make("span", { className: "pill", text: "idle" });
   if (run.complete) Object.assign(state, { className: "pill passed", textContent: "complete" });
   else if (run.in_flight > 0) Object.assign(state, { className: "pill live", textContent: `${run.in_flight} in flight` });
+  else if (!run.isQuiet) Object.assign(state, { className: "pill live", textContent: "active" });
   const name = make("bdi", { className: "name", text: printable(run.run_id, 80) });
   const facts = [`last ${count(run.last_accepted_seq)}`, counted(run.requests, "request")];
   if (!run.isQuiet && run.rate > 0) facts.splice(1, 0, `${count(Math.ceil(run.rate))}/s`);

@@ -20,8 +20,8 @@ export class Timeline {
       choose,
       newest: document.querySelector("#panel-requests .newest"),
     });
-    const send = "while sleep 0.2; do date '+{\"type\":\"tick\",\"at\":\"%T\"}'; done |\n  sendproof send --token any";
-    write(byId("hint"), `${send} --url ${location.origin}/v1/runs/demo/ingest`);
+    const events = `while sleep 0.5; do date '+{"type":"tick","at":"%T"}'; done`;
+    write(byId("hint"), `${events} |\n  sendproof send --url ${location.origin}/v1/runs/demo/ingest --token any`);
     this.draw();
   }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,15 +11,15 @@ from fake_backend import FaultRule, Status
 from fake_backend.fault_help import catalogue
 from fake_backend.page import POLICY, page_file
 from tests.browser import chromium
-from tests.fake_backend.stage import PATIENCE, Stage, staged
+from tests.fake_backend.on_page import NARROW, WIDE, is_too_wide, opened, requests_of, row, state, told
+from tests.fake_backend.stage import Stage, staged
 from tests.fake_backend.wire import completion_line, event_line, event_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser, Dialog, Locator, Page
+    from playwright.sync_api import Browser
 
-WIDE, NARROW = 1280, 360
 HOSTILE = "<img src=x onerror=alert(1)>\u202e\u0007</script>\"'&"
 HOSTILE_AS_SHOWN = "<img src=x onerror=alert(1)>\\u{202e}\\u{7}</script>"
 
@@ -39,69 +38,9 @@ def stage() -> Iterator[Stage]:
         yield running
 
 
-@contextmanager
-def opened(
-    browser: Browser, stage: Stage, *, width: int = WIDE, excused: str | None = None, **context: Any
-) -> Iterator[Page]:
-    """The page, connected. Where it complains on the console, or asks another server, the test fails.
-
-    `excused` is a pattern for what it may say all the same.
-    """
-    said: list[str] = []
-    asked: list[str] = []
-
-    def dismiss(dialog: Dialog) -> None:
-        said.append(dialog.message)
-        dialog.dismiss()
-
-    with browser.new_context(viewport={"width": width, "height": 800}, **context) as screen:
-        screen.set_default_timeout(PATIENCE * 500)
-        page = screen.new_page()
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("dialog", dismiss)
-        page.goto(stage.backend.url)
-        state(page, "connected").wait_for()
-        yield page
-    assert [text for text in said if excused is None or not re.search(excused, text)] == []
-    assert [url for url in asked if not url.startswith(f"{stage.backend.url}/")] == []
-
-
-def state(page: Page, words: str) -> Locator:
-    """What the page says of its connection, if it is this."""
-    return page.get_by_role("status").get_by_text(words, exact=True)
-
-
-def requests_of(page: Page) -> Locator:
-    """The rows of the timeline that are drawn, but for those that are about no request."""
-    return page.locator("#requests button.request")
-
-
-def told(row: Locator) -> tuple[str, str, str, str]:
-    """What a row says: sent, got, taken, and the faults that struck."""
-    sent, got, taken, struck = (
-        row.locator(f".{part}").inner_text().strip() for part in ("sent", "got", "taken", "struck")
-    )
-    return sent, got, taken, struck
-
-
-def row(page: Page, *texts: str) -> Locator:
-    """The only row in which all these texts are."""
-    found = requests_of(page)
-    for text in texts:
-        found = found.filter(has_text=text)
-    return found
-
-
-def is_too_wide(page: Page) -> bool:
-    """Whether the page as a whole must be scrolled sideways."""
-    return bool(page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
-
-
 def test_a_fault_is_switched_on_by_a_click_and_the_page_shows_the_retry(browser: Browser, stage: Stage) -> None:
     """The answer is lost after all was taken; the sender asks how far it is, goes on, and nothing is there twice."""
-    with opened(browser, stage) as page, stage.sender() as sender:
+    with opened(browser, stage.backend.url) as page, stage.sender() as sender:
         sender.send(n=1)
         row(page, "event 1").wait_for()
         page.get_by_role("button", name="Lose the next answer").click()
@@ -111,45 +50,45 @@ def test_a_fault_is_switched_on_by_a_click_and_the_page_shows_the_retry(browser:
         page.get_by_text("struck 1 of 1").wait_for()
         sender.send(n=3)
         row(page, "event 3").wait_for()
-        rows = [told(each) for each in requests_of(page).all()]
+        rows = told(requests_of(page))
         at = [sent for sent, *_ in rows].index("event 2")
         assert rows[at] == ("event 2", "no answer", "1 accepted", "reset_peer after-accept")
         assert rows[at + 1] == ("sync", "200 up to 2", "tells how far it is", "")
         assert rows[at + 2] == ("event 3", "200 up to 3", "1 accepted", "")
         demo = page.get_by_role("list", name="Runs").get_by_role("button", name="demo")
-        assert "last 3" in demo.inner_text()
-        assert "1 fault" in demo.inner_text()
+        demo.filter(has_text="last 3").filter(has_text="1 fault").wait_for()
 
 
 def test_events_that_are_sent_again_are_marked(browser: Browser, stage: Stage) -> None:
     """So that one sees what a sender did when an answer was lost on it, and that the backend had them."""
-    with opened(browser, stage) as page:
+    with opened(browser, stage.backend.url) as page:
         stage.post_events(1, 3)
         stage.post_events(2, 4)
         row(page, "events 2 to 4").wait_for()
-        assert told(row(page, "events 2 to 4"))[0] == "again events 2 to 4"
-        assert told(row(page, "events 2 to 4"))[2] == "2 duplicate, 1 accepted"
-        assert row(page, "events 1 to 3").get_by_text("again").count() == 0
+        assert told(requests_of(page)) == [
+            ("events 1 to 3", "200 up to 3", "3 accepted", ""),
+            ("again events 2 to 4", "200 up to 4", "2 duplicate, 1 accepted", ""),
+        ]
 
 
 def test_what_a_request_carried_and_was_told_is_said_in_words(browser: Browser, stage: Stage) -> None:
     """Syncs, completions, broken lines, gaps, and requests that are none."""
-    with opened(browser, stage) as page:
+    with opened(browser, stage.backend.url) as page:
         stage.post_all([b"", event_line(1), event_line(7), b"nonsense", event_line(2) + completion_line(2)])
         row(page, "event 2, completion at 2").wait_for()
-        assert [told(each)[:3] for each in requests_of(page).all()] == [
+        assert [each[:3] for each in told(requests_of(page))] == [
             ("sync", "200 up to 0", "tells how far it is"),
             ("event 1", "200 up to 1", "1 accepted"),
             ("event 7", "409 Expected sequence 2, got 7", "1 gap"),
             ("lines without a number", "400 Invalid JSON line", "1 invalid"),
             ("event 2, completion at 2", "200 up to 2", "1 accepted, completion: completed"),
         ]
-        assert "complete" in page.get_by_role("list", name="Runs").get_by_role("button", name="demo").inner_text()
+        page.get_by_role("list", name="Runs").get_by_role("button", name="demo").filter(has_text="complete").wait_for()
 
 
 def test_every_preset_adds_a_rule_that_the_backend_takes(browser: Browser, stage: Stage) -> None:
     """One click each; then they are removed, one by one and all together."""
-    with opened(browser, stage) as page:
+    with opened(browser, stage.backend.url) as page:
         presets = page.locator("#presets").get_by_role("button")
         for number, preset in enumerate(presets.all(), start=1):
             preset.click()
@@ -166,7 +105,7 @@ def test_every_preset_adds_a_rule_that_the_backend_takes(browser: Browser, stage
 
 def test_a_fault_can_be_for_one_run_alone(browser: Browser, stage: Stage) -> None:
     """The run that is looked at is offered; the others go on."""
-    with opened(browser, stage) as page:
+    with opened(browser, stage.backend.url) as page:
         stage.post_event(1, {}, "one")
         stage.post_event(1, {}, "two")
         page.get_by_role("list", name="Runs").get_by_role("button", name="one").click()
@@ -178,7 +117,7 @@ def test_a_fault_can_be_for_one_run_alone(browser: Browser, stage: Stage) -> Non
 
 def test_looking_at_a_run_shows_its_requests_alone(browser: Browser, stage: Stage) -> None:
     """And all of them again by a click on All runs."""
-    with opened(browser, stage) as page:
+    with opened(browser, stage.backend.url) as page:
         stage.post_event(1, {}, "one")
         stage.post_event(1, {}, "two")
         requests_of(page).nth(1).wait_for()
@@ -191,7 +130,7 @@ def test_looking_at_a_run_shows_its_requests_alone(browser: Browser, stage: Stag
 
 def test_the_activity_of_a_run_is_live_filtered_and_told_in_full(browser: Browser, stage: Stage) -> None:
     """Events appear as they are accepted, by the prefix of their kind, and a click shows one whole."""
-    with opened(browser, stage) as page:
+    with opened(browser, stage.backend.url) as page:
         stage.post_event(1, {"type": "turn.started", "deep": {"er": [1]}})
         page.get_by_role("list", name="Runs").get_by_role("button", name="demo").wait_for()
         page.get_by_role("tab", name="Activity").click()
@@ -214,7 +153,7 @@ def test_the_activity_of_a_run_is_live_filtered_and_told_in_full(browser: Browse
 
 def test_the_details_of_a_request_are_all_that_is_known_of_it(browser: Browser, stage: Stage) -> None:
     """Its lines with what was decided, the token it came with, and the answer in full."""
-    with opened(browser, stage) as page:
+    with opened(browser, stage.backend.url) as page:
         stage.post(event_line(1, word="first") + event_line(3))
         row(page, "409").click()
         details = page.get_by_role("region", name="Request 1: events 1 to 3")
@@ -228,7 +167,7 @@ def test_the_details_of_a_request_are_all_that_is_known_of_it(browser: Browser, 
 
 def test_the_page_can_be_used_by_keyboard_alone(browser: Browser, stage: Stage) -> None:
     """Tab goes from part to part, arrows within a list, Enter opens, Escape closes, and the focus is always seen."""
-    with opened(browser, stage) as page:
+    with opened(browser, stage.backend.url) as page:
         stage.post_all([event_lines(first, first) for first in range(1, 31)])
         row(page, "event 30").wait_for()
         press = page.keyboard.press
@@ -265,7 +204,7 @@ def test_the_page_can_be_used_by_keyboard_alone(browser: Browser, stage: Stage) 
 
 def test_the_list_follows_the_newest_until_one_scrolls_away(browser: Browser, stage: Stage) -> None:
     """What is read stays in place meanwhile, and a button leads back."""
-    with opened(browser, stage) as page:
+    with opened(browser, stage.backend.url) as page:
         stage.post_all([event_line(seq) for seq in range(1, 41)])
         row(page, "event 40").wait_for()
         newest = page.locator("#panel-requests .newest")
@@ -284,7 +223,9 @@ def test_the_list_follows_the_newest_until_one_scrolls_away(browser: Browser, st
 
 def test_the_page_says_that_the_backend_is_down_and_finds_it_again(browser: Browser, stage: Stage) -> None:
     """It reconnects by itself, and goes on where it was: no request is shown twice, none is missing."""
-    with opened(browser, stage, excused="ERR_CONNECTION_REFUSED|ERR_EMPTY_RESPONSE|ERR_CONNECTION_RESET") as page:
+    with opened(
+        browser, stage.backend.url, excused="ERR_CONNECTION_REFUSED|ERR_EMPTY_RESPONSE|ERR_CONNECTION_RESET"
+    ) as page:
         stage.post(event_line(1))
         row(page, "event 1").wait_for()
         stage.do(stage.backend.go_down())
@@ -295,7 +236,7 @@ def test_the_page_says_that_the_backend_is_down_and_finds_it_again(browser: Brow
         stage.post(event_line(2))
         state(page, "connected").wait_for()
         row(page, "event 2").wait_for()
-        assert [told(each)[0] for each in requests_of(page).all()] == ["event 1", "event 2"]
+        assert [sent for sent, *_ in told(requests_of(page))] == ["event 1", "event 2"]
         assert page.locator("#requests .mark b").all_inner_texts() == ["backend down", "backend up"]
 
 
@@ -305,7 +246,7 @@ def test_a_reset_of_the_backend_empties_the_page(browser: Browser, stage: Stage)
     async def reset() -> None:
         stage.backend.reset()
 
-    with opened(browser, stage) as page:
+    with opened(browser, stage.backend.url) as page:
         stage.post_events(1, 3)
         row(page, "events 1 to 3").wait_for()
         stage.do(reset())
@@ -317,7 +258,7 @@ def test_a_reset_of_the_backend_empties_the_page(browser: Browser, stage: Stage)
 
 def test_hostile_strings_are_text(browser: Browser, stage: Stage) -> None:
     """Markup from an event or a run's name is shown, runs nothing, and turns the direction of no other text."""
-    with opened(browser, stage) as page:
+    with opened(browser, stage.backend.url) as page:
         stage.post_event(1, {"type": HOSTILE, HOSTILE: HOSTILE}, HOSTILE)
         stage.post_event(3, {}, HOSTILE)
         row(page, HOSTILE_AS_SHOWN, "409").click()
@@ -338,7 +279,7 @@ def test_hostile_strings_are_text(browser: Browser, stage: Stage) -> None:
 
 def test_the_page_can_write_no_markup_at_all(browser: Browser, stage: Stage) -> None:
     """The policy that it is served with refuses it, be it by mistake."""
-    with opened(browser, stage, excused="TrustedHTML|trusted") as page:
+    with opened(browser, stage.backend.url, excused="TrustedHTML|trusted") as page:
         error = page.evaluate("() => { try { document.body.innerHTML = '<b>'; } catch (error) { return error.name; } }")
         assert error == "TypeError"
 
@@ -349,7 +290,7 @@ EVENTS, PER_REQUEST = 100_000, 1_000
 @pytest.mark.parametrize("width", [WIDE, NARROW])
 def test_a_hundred_thousand_events_stay_fluid(browser: Browser, stage: Stage, width: int) -> None:
     """What is in the document, and what is done to it, doesn't grow with the events, but with what is in sight."""
-    with opened(browser, stage, width=width) as page:
+    with opened(browser, stage.backend.url, width=width) as page:
         page.evaluate(
             """() => {
                 window.added = 0;
@@ -380,7 +321,7 @@ def test_a_hundred_thousand_events_stay_fluid(browser: Browser, stage: Stage, wi
 
 def test_three_thousand_requests_are_kept_within_bounds(browser: Browser, stage: Stage) -> None:
     """The oldest go, and the page says how many."""
-    with opened(browser, stage) as page:
+    with opened(browser, stage.backend.url) as page:
         stage.post_all([b""] * 3_000)
         page.locator("#count-requests", has_text="3,000").wait_for()
         older = page.locator("#requests-older")
@@ -395,7 +336,7 @@ def test_three_thousand_requests_are_kept_within_bounds(browser: Browser, stage:
 
 def test_a_thousand_runs_are_no_thousand_rows(browser: Browser, stage: Stage) -> None:
     """Of many runs, those in sight are drawn."""
-    with opened(browser, stage) as page:
+    with opened(browser, stage.backend.url) as page:
         for number in range(1_000):
             stage.post(b"", f"run-{number}")
         page.locator("#count-runs", has_text="1,000").wait_for()
@@ -410,7 +351,7 @@ def test_the_page_is_never_wider_than_the_screen_and_can_be_read(
     browser: Browser, stage: Stage, width: int, scheme: Any
 ) -> None:
     """With long names, everything opened, in light and in dark; every text stands out from what is behind it."""
-    with opened(browser, stage, width=width, color_scheme=scheme) as page:
+    with opened(browser, stage.backend.url, width=width, color_scheme=scheme) as page:
         page.get_by_role("button", name="503 for the next 3 requests").click()
         page.get_by_role("button", name="Lose the next answer").click()
         page.get_by_role("button", name="Remove fault 2").wait_for()
@@ -457,7 +398,7 @@ CONTRASTS = """() => {
 def test_who_wants_no_motion_sees_none(browser: Browser, stage: Stage) -> None:
     """A request under way blinks, unless the system says that nothing should."""
     for motion, name in (("no-preference", "waiting"), ("reduce", "none")):
-        with opened(browser, stage, reduced_motion=motion) as page:
+        with opened(browser, stage.backend.url, reduced_motion=motion) as page:
             page.evaluate("document.querySelector('#requests').append(document.createElement('i'))")
             page.evaluate(
                 """() => {
@@ -487,7 +428,7 @@ def test_nothing_in_the_page_writes_markup_or_is_elsewhere() -> None:
 
 def test_any_fault_can_be_put_together_in_the_form(browser: Browser, stage: Stage) -> None:
     """Its keys come from the catalogue, and what is wrong is told in the backend's words."""
-    with opened(browser, stage, excused="400") as page:
+    with opened(browser, stage.backend.url, excused="400") as page:
         page.get_by_text("Add any other fault").click()
         form = page.locator("#fault-form")
         form.get_by_label("kind", exact=True).select_option("status")
@@ -519,7 +460,7 @@ def test_any_fault_can_be_put_together_in_the_form(browser: Browser, stage: Stag
 
 def test_the_form_knows_every_kind_and_takes_its_example(browser: Browser, stage: Stage) -> None:
     """Whichever is chosen, what must be filled in is filled in with what makes sense."""
-    with opened(browser, stage) as page:
+    with opened(browser, stage.backend.url) as page:
         page.get_by_text("Add any other fault").click()
         kinds = page.locator("#fault-kind option").all_inner_texts()
         assert set(kinds) == {kind.kind for kind in catalogue().kinds}
