@@ -8,7 +8,8 @@ and `decode_record`.
 A request has one RequestStarted, first, and one AnswerSent or RequestBroken. Those say when the request was over for
 its client, and aren't always the last records of it: a backend that is slow (the fault `latency`) goes on with what it
 has read, and takes lines, after the client has left; one whose proxy gave up (`late_accept`) takes them after the
-answer; and a connection may be reset (`close_on_reuse`) long after.
+answer; one that holds lines back (a rule by `events`) takes those of a client that leaves as soon as it sees that; and
+a connection may be reset (`close_on_reuse`) long after.
 """
 
 import json

@@ -9,9 +9,10 @@ from click.testing import CliRunner
 
 from fake_backend import FaultRule
 from fake_backend.fault_file import parse_faults
-from fake_backend.fault_help import FAMILIES, KindHelp, SelectorHelp, catalogue, page
+from fake_backend.fault_help import FAMILIES, KindHelp, SelectorHelp, catalogue
 from fake_backend.fault_keys import KINDS, Key
 from fake_backend.fault_table import rule_of_table
+from fake_backend.faults_page import page
 from sendproof.backend import backend
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
@@ -78,7 +79,7 @@ def test_the_catalogue_is_plain_data() -> None:
 
 
 def test_the_page_of_the_faults_is_made_of_the_catalogue() -> None:
-    """docs/faults.md is what `python -m fake_backend.fault_help` writes."""
+    """docs/faults.md is what `python -m fake_backend.faults_page` writes."""
     assert (DOCS / "faults.md").read_text(encoding="utf-8") == page()
 
 
