@@ -15,9 +15,15 @@ from fake_backend.records import RequestStarted
 
 if TYPE_CHECKING:
     from conformance.catalogue import Rule
+    from conformance.history import WorldName
     from conformance.report.model import Contradiction, Timeline
 
 _CONTRADICTIONS_OF_A_RULE = 2
+_WORLDS: dict[WorldName, str] = {
+    "simulated": "a simulated network, in virtual time",
+    "tcp": "real sockets, in real time",
+    "toxiproxy": "real sockets and a Toxiproxy, in real time",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +65,7 @@ def recorded(history: History, *, most: int) -> RecordedHistory:
     )
     return RecordedHistory(
         name=printable(history.scenario),
-        world="a simulated network, in virtual time" if history.world == "simulated" else "real sockets, in real time",
+        world=_WORLDS[history.world],
         seconds=max((record.time for record in history.records), default=history.began) - history.began,
         senders=sum(isinstance(record, SenderOpened) for record in history.records),
         requests=sum(isinstance(record, RequestStarted) for record in history.records),

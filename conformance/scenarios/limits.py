@@ -13,7 +13,8 @@ from fake_backend.faults import FaultRule, Latency, Status
 from fake_backend.records import LineReceived
 
 if TYPE_CHECKING:
-    from conformance.scenario import Stage, StagedSender
+    from conformance.scenario import Stage
+    from conformance.staged_sender import StagedSender
 
 _LIMIT = 1_000
 _WINDOW = 2_000

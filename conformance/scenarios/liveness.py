@@ -11,7 +11,8 @@ from fake_backend.faults import FaultRule, Latency, ResetPeer, Stall, Status
 from fake_backend.records import AnswerSent
 
 if TYPE_CHECKING:
-    from conformance.scenario import Stage, StagedSender
+    from conformance.scenario import Stage
+    from conformance.staged_sender import StagedSender
 
 
 async def _a_busy_caller(stage: Stage) -> None:

@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from conformance.history import History
-    from conformance.scenario import Factory, StagedSender
+    from conformance.scenario import Factory
     from conformance.search.schedule import Direction
+    from conformance.staged_sender import StagedSender
 
 POISON = "poison"
 """The word that events of that sort hold."""

@@ -6,15 +6,19 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
+from conformance.history import History
 from sendproof.commands import sendproof
 from tests.conformance.report.by_hand import doubled
 from tests.conformance.story import Story, event
 
 if TYPE_CHECKING:
     from click.testing import Result
+
+    from conformance.history import WorldName
 
 
 def shown(*arguments: str | Path) -> Result:
@@ -38,6 +42,22 @@ def test_the_page_is_written_beside_the_history(history: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert "an event was accepted twice, as number 1 and as number 2" in text
     assert text.count('class="ring"') == 2
+
+
+@pytest.mark.parametrize(
+    ("world", "said"),
+    [
+        ("simulated", "a simulated network, in virtual time"),
+        ("tcp", "real sockets, in real time"),
+        ("toxiproxy", "real sockets and a Toxiproxy, in real time"),
+    ],
+)
+def test_the_page_says_where_it_was(world: WorldName, said: str, history: Path) -> None:
+    """In the words of the verdicts."""
+    recorded = History.from_json(history.read_bytes())
+    history.write_bytes(msgspec.structs.replace(recorded, world=world).to_json())
+    shown(history)
+    assert said in history.with_suffix(".html").read_text(encoding="utf-8")
 
 
 def test_the_page_is_written_where_it_is_asked_for(history: Path, tmp_path: Path) -> None:
