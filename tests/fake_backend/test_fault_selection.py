@@ -2,10 +2,13 @@
 
 import asyncio
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from aiohttp import ClientConnectionError
 from aiohttp.http_parser import HttpRequestParserPy
+from msgspec.structs import replace
 
 from fake_backend import (
     ActiveFault,
@@ -22,7 +25,9 @@ from fake_backend import (
     ResetPeer,
     Slicer,
     Status,
+    encode_record,
 )
+from fake_backend.fault_file import parse_faults
 from fake_backend.fault_plan import FaultPlan
 from tests.fake_backend.virtual_time import in_virtual_time
 from tests.fake_backend.wire import (
@@ -162,6 +167,47 @@ async def test_chance_follows_from_the_seeds_and_the_request_alone() -> None:
     assert await chosen(FaultRule(fault=BUSY, probability=0.3, seed=7, every=2)) == [
         index for index in found if index % 2 == 0
     ]
+
+
+CHANCES = """
+[[fault]]
+kind = "latency"
+seconds = 0.2
+jitter = 0.1
+probability = 0.5
+
+[[fault]]
+kind = "reset_peer"
+of = "data"
+probability = 0.3
+seed = 1
+
+[[fault]]
+kind = "status"
+status = 503
+events = [4, 9]
+probability = 0.5
+"""
+
+
+@in_virtual_time
+async def test_the_same_file_seed_and_requests_misbehave_in_the_same_way() -> None:
+    """Record for record; and otherwise with another seed."""
+
+    async def history(seed: int) -> list[bytes]:
+        async with FakeBackend(faults=parse_faults(CHANCES), seed=seed) as backend, client_of(backend) as client:
+            began = asyncio.get_running_loop().time()
+            for _ in range(20):
+                last = backend.run("run").last_accepted_seq
+                with suppress(ClientConnectionError):
+                    await client.post(event_lines(last + 1, last + 2))
+            records = [replace(record, time=round(record.time - began, 6)) for record in backend.history]
+            return [encode_record(record).replace(str(backend.url).encode()[7:], b"") for record in records]
+
+    found = await history(1)
+    assert any(b"reset_peer" in record for record in found)
+    assert await history(1) == found
+    assert await history(2) != found
 
 
 @in_virtual_time
