@@ -103,6 +103,8 @@ async def read_answer(reader: asyncio.StreamReader) -> tuple[Answer | None, bool
         found = json.loads(body)
     except ValueError:
         return Answer(status, None), is_kept
+    if str(found.get("error")).startswith("Not a readable request: "):
+        return Answer(status, None), is_kept  # HTTP's answer, in words that the protocol doesn't have
     if isinstance(found.get("code"), str):
         found["code"] = ANY_CODE
     return Answer.of(status, **found), is_kept
