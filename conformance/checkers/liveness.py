@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+import math
+from bisect import bisect_left, bisect_right
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
 from conformance.contents import content, without
@@ -44,6 +46,9 @@ def _check_that_an_idle_sender_delivers_soon(evidence: Evidence, sender: Sender,
     late = history.round_trip + history.slack
     limit = settings.flush_delay + late + history.round_trip
     arrived = {content(line.event or {}): line for line in reversed(run.taken)}
+    course = _course_of(evidence, run)
+    last_fault = max((each.ended_at for each in run.requests if each.faults), default=-math.inf)
+    last_set = max((state.time for state in run.states), default=-math.inf)
     for earlier, call in pairwise(sender.accepted):
         before = arrived.get(content(earlier.event or {}))
         line = arrived.get(content(call.event or {}))
@@ -53,14 +58,14 @@ def _check_that_an_idle_sender_delivers_soon(evidence: Evidence, sender: Sender,
         keys = [content(each.event or {}) for each in (earlier, call)]
         if not all(evidence.is_one_of_a_kind(run.run_id, key) for key in keys):
             continue
-        under_way = [each.number for each in run.requests if each.started.time < call.time < each.ended_at + late]
+        under_way = course.under_way(call.time, late)
         # An event that comes while a window is open goes into that, unless it is about to close.
         is_open = settings.window_age > 0 and (line is None or [line.request] == under_way)
         was_idle = not under_way or is_open
         until = evidence.ended if line is None else line.time
-        disturbed = any(each.faults and each.ended_at > earlier.time for each in run.requests)
+        disturbed = last_fault > earlier.time or last_set > earlier.time
         disturbed |= not evidence.trouble.is_calm(earlier.time, until) or bool(run.final_answers)
-        if not was_idle or disturbed or any(state.time > earlier.time for state in run.states):
+        if not was_idle or disturbed:
             continue
         if line is None and (until - call.time <= limit or call not in lost_events(evidence, sender)):
             continue
@@ -85,18 +90,17 @@ def _check_that_nothing_waits_between_requests(evidence: Evidence, sender: Sende
     limit = settings.flush_delay + _ROUND_TRIPS * history.round_trip + history.slack
     calls = _told_apart(evidence, sender, run)
     sent: set[int] = set()
-    for before, request in pairwise([None, *run.requests]):
-        if request is None:
-            continue
+    for place, request in enumerate(run.requests):
+        before = run.requests[place - 1] if place else None
         keys = {content(line.event or {}) for line in request.lines}
         carried = [calls[key] for key in keys if key in calls and calls[key].call not in sent]
         sent |= {call.call for call in carried}
-        if carried and not _may_rest_after(evidence, run, before, request.started.time):
+        if carried and not _may_rest_after(evidence, run, place, request.started.time):
             _check_the_wait(before, min(carried, key=lambda call: call.time), request, limit, found)
     waiting = [call for call in lost_events(evidence, sender) if call.call not in sent]
     last = run.requests[-1] if run.requests else None
     until = min(sender.stop_returned, evidence.ended)
-    if waiting and not _may_rest_after(evidence, run, last, until):
+    if waiting and not _may_rest_after(evidence, run, len(run.requests), until):
         since = max(waiting[0].time, 0.0 if last is None else last.ended_at)
         if until - since > limit:
             found.violate(
@@ -125,19 +129,15 @@ def _told_apart(evidence: Evidence, sender: Sender, run: Run) -> dict[str, Enque
     return {key: call for key, call in keyed if evidence.is_one_of_a_kind(run.run_id, key)}
 
 
-def _may_rest_after(evidence: Evidence, run: Run, before: Request | None, until: float) -> bool:
-    """Whether a sender may have had a reason to wait after a request, or the order of the two isn't certain."""
+def _may_rest_after(evidence: Evidence, run: Run, count: int, until: float) -> bool:
+    """Whether a sender may have had a reason to wait after so many requests, or their order isn't certain."""
     if len(run.senders) > 1:
         return True
-    began = evidence.history.began if before is None else before.started.time
+    began = run.requests[count - 1].started.time if count else evidence.history.began
     if not evidence.trouble.is_calm(began, until):
         return True
-    earlier = [] if before is None else [each for each in run.requests if each.began <= before.began]
-    while earlier and earlier[-1].kind == "sync" and evidence.trouble.went_well(earlier[-1]):
-        earlier.pop()  # whoever asks after trouble may wait after the answer as well as before the question
-    if earlier and not evidence.trouble.went_well(earlier[-1]):
-        return True
-    return any(began <= each.ended_at and each.ended_at > until for each in run.requests if each.started.time < until)
+    course = _course_of(evidence, run)
+    return course.may_have_failed[count] or course.ends_past(until, began=began)
 
 
 def an_idle_sender_is_silent(evidence: Evidence, found: Findings) -> None:
@@ -145,20 +145,64 @@ def an_idle_sender_is_silent(evidence: Evidence, found: Findings) -> None:
     history, settings = evidence.history, evidence.settings
     idle = _IDLE_FOR_RETRY_DELAYS * settings.retry_delay + history.round_trip + history.slack
     for sender, run in evidence.pairs():
-        for before, request in pairwise(run.requests):
+        times = [call.time for call in sender.accepted]
+        last_end = list(accumulate((each.ended_at for each in run.requests), max))
+        for place, (before, request) in enumerate(pairwise(run.requests)):
             began = request.started.time
-            calls = [call for call in sender.accepted if call.time <= began]
+            calls = bisect_right(times, began)
             if not calls or began >= sender.stop_called or len(run.senders) > 1:
                 continue
-            quiet = began - max(calls[-1].time, before.ended_at)
-            under_way = any(each.ended_at > began for each in run.requests if each.began < request.began)
+            quiet = began - max(times[calls - 1], before.ended_at)
+            under_way = last_end[place] > began
             is_told = evidence.trouble.went_well(before) and evidence.trouble.is_calm(before.started.time, began)
             if quiet <= idle or under_way or not is_told:
                 continue
-            if not without(calls, [line for line in run.taken if line.time < began]):
+            if not without(sender.accepted[:calls], [line for line in run.taken if line.time < began]):
                 found.violate(
                     f"an idle sender sent a request ({request.kind}), {quiet:.3g} s after all was done", request.started
                 )
         ends = [*(call.time for call in sender.enqueues[1:]), min(sender.stop_called, evidence.ended)]
         for call, end in zip(sender.enqueues, ends, strict=False):
             found.count(end - call.time > idle)
+
+
+class _Course:
+    """When the requests of a run began and ended, so that a moment is asked about in less than a look at each of them.
+
+    Args:
+        evidence: The history that the run is of.
+        run: The run.
+
+    `may_have_failed` tells, for each number of requests from the first on, whether the last that counts of those may
+    have gone wrong. Whoever asks after trouble may wait after the answer as well as before the question, so a question
+    that was answered well doesn't count.
+    """
+
+    def __init__(self, evidence: Evidence, run: Run) -> None:
+        self._requests = sorted(run.requests, key=lambda each: each.started.time)
+        self._began = [each.started.time for each in self._requests]
+        self._last_end = list(accumulate((each.ended_at for each in self._requests), max, initial=-math.inf))
+        self.may_have_failed = [False]
+        for each in run.requests:
+            went_well = evidence.trouble.went_well(each)
+            counts = each.kind != "sync" or not went_well
+            self.may_have_failed.append(not went_well if counts else self.may_have_failed[-1])
+
+    def under_way(self, at: float, late: float) -> list[int]:
+        """The numbers of the requests that were under way at a time, or had ended less than `late` before; two do."""
+        found: list[int] = []
+        place = bisect_left(self._began, at)
+        while place and len(found) < 2 and self._last_end[place] + late > at:  # noqa: PLR2004 - more are just as many
+            place -= 1
+            if self._requests[place].ended_at + late > at:
+                found.append(self._requests[place].number)
+        return found
+
+    def ends_past(self, at: float, *, began: float) -> bool:
+        """Whether a request that was begun before a time ended after it, and not before `began`."""
+        last_end = self._last_end[bisect_left(self._began, at)]
+        return last_end > at and last_end >= began
+
+
+def _course_of(evidence: Evidence, run: Run) -> _Course:
+    return evidence.once("course", run, lambda: _Course(evidence, run))
