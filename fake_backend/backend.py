@@ -436,18 +436,16 @@ class FakeBackend:
             return web.Response()  # it arrived together with the request before it, and is swallowed by the reset
         connection.is_busy = True
         try:
-            response = await self._answer(request, connection)
+            if self._control is not None and self._control.is_own(request):
+                response = await self._control.answer(request, connection)
+            else:
+                self._requests += 1
+                response = await answer_request(self._shared, request, connection, number=self._requests)
         finally:
             connection.is_busy = False
         if connection.is_ending:
             response.force_close()
         return response
-
-    async def _answer(self, request: web.BaseRequest, connection: Connection) -> web.StreamResponse:
-        if self._control is not None and self._control.is_own(request):
-            return await self._control.answer(request, connection)
-        self._requests += 1
-        return await answer_request(self._shared, request, connection, number=self._requests)
 
     def _run_of(self, run_id: str) -> Run:
         run = self._runs.get(run_id)
