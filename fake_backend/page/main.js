@@ -2,28 +2,21 @@
 
 import { Activity } from "./activity.js";
 import { Details } from "./details.js";
-import { byId, eachFrame, printable, write } from "./dom.js";
+import { byId, printable, write } from "./dom.js";
 import { Faults } from "./faults.js";
-import { Requests } from "./requests.js";
 import { Runs } from "./runs.js";
 import { ask, AnswerError, Stream } from "./stream.js";
 import { Timeline } from "./timeline.js";
 
-const requests = new Requests();
 const details = new Details();
 const faults = new Faults();
-const timeline = new Timeline(requests, (row) => details.showRow(row));
+const timeline = new Timeline({ choose: (row) => details.showRow(row), drawn: () => details.refresh() });
 const activity = new Activity((event) => details.showEvent(event));
 const runs = new Runs(selectRun);
 const tabs = [byId("tab-requests"), byId("tab-activity")];
 
-const drawSoon = eachFrame(() => {
-  timeline.draw();
-  details.refresh();
-});
-
 function selectRun(runId) {
-  timeline.runId = runId;
+  timeline.show(runId);
   activity.update(runs.get(runId));
   faults.offerRun(runId);
   write(byId("of-run"), runId === null ? "of all runs" : `of run ${printable(runId, 80)}`);
@@ -69,25 +62,19 @@ new Stream({
   up() {
     tellState("good", "connected");
     introduce();
+    timeline.resume();
   },
   down: () => tellState("bad", "backend is down, reconnecting"),
-  record(id, record) {
-    requests.note(id, record);
-    drawSoon();
-  },
+  record: (id, record) => timeline.note(id, record),
   runs(changed, areAll) {
     runs.update(changed, areAll);
     activity.update(runs.get(runs.selected));
   },
   faults: (active) => faults.update(active),
-  gap(gap) {
-    requests.missed(gap);
-    drawSoon();
-  },
+  gap: (gap) => timeline.missed(gap),
   reset() {
-    requests.clear();
+    timeline.clear();
     runs.clear();
     activity.clear();
-    drawSoon();
   },
 });

@@ -1,19 +1,30 @@
 // From the backend's records to the rows of the timeline: one for each request, and one for what belongs to none.
 
 const MOST_ROWS = 2000;
+const MOST_MARKS = 100;
 
 export class Requests {
   rows = [];
+  // Those of the rows that are about no run, kept for longer.
+  marks = [];
   // How many rows have gone from the front, to bound the memory.
   dropped = 0;
+  // The time of the first record: what others are counted from.
   begin = null;
+  #runId;
   #byNumber = new Map();
   // The highest number of an event up to which a run was sent, to tell what is sent again.
   #highest = new Map();
   #changes = 0;
 
+  // Of one run alone, if it is given.
+  constructor(runId = null) {
+    this.#runId = runId;
+  }
+
   clear() {
     this.rows = [];
+    this.marks = [];
     this.dropped = 0;
     this.begin = null;
     this.#byNumber.clear();
@@ -29,9 +40,10 @@ export class Requests {
     const at = record.time - this.begin;
     switch (record.type) {
       case "RequestStarted":
-        this.#start(id, at, record);
+        if (this.#isWanted(record)) this.#start(id, at, record);
         break;
       case "StateSet": {
+        if (!this.#isWanted(record)) break;
         const state = `last accepted ${record.last_accepted_seq}${record.complete ? ", complete" : ""}`;
         this.#mark({ id, at, runId: record.run_id, words: "state set", detail: `${state} (${record.why})` });
         break;
@@ -47,6 +59,16 @@ export class Requests {
         if (row !== undefined) this.#change(row, at, record);
       }
     }
+  }
+
+  // Adds marks that others keep, from its own first row on.
+  addMarks(marks) {
+    const begin = this.rows[0]?.id ?? Infinity;
+    for (const mark of marks) if (mark.id > begin) this.#add({ ...mark });
+  }
+
+  #isWanted({ run_id: runId }) {
+    return this.#runId === null || this.#runId === runId;
   }
 
   #start(id, at, record) {
@@ -73,12 +95,18 @@ export class Requests {
   }
 
   #mark(mark) {
-    this.#add({ at: null, runId: null, isBad: false, ...mark });
+    const row = { at: null, runId: null, isBad: false, ...mark };
+    this.#add(row);
+    if (row.runId === null) this.marks.push(row);
+    if (this.marks.length > MOST_MARKS) this.marks.shift();
   }
 
   #add(row) {
     row.changed = ++this.#changes;
-    this.rows.push(row);
+    // Nearly always at the end.
+    let place = this.rows.length;
+    while (place > 0 && this.rows[place - 1].id > row.id) place -= 1;
+    this.rows.splice(place, 0, row);
     if (this.rows.length > MOST_ROWS + MOST_ROWS / 10) {
       const gone = this.rows.splice(0, this.rows.length - MOST_ROWS);
       this.dropped += gone.length;

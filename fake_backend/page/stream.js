@@ -39,7 +39,13 @@ export class Stream {
   }
 }
 
-export class AnswerError extends Error {}
+// The backend refused what it was asked, or is down.
+export class AnswerError extends Error {
+  constructor(message, { isDown = false } = {}) {
+    super(message);
+    this.isDown = isDown;
+  }
+}
 
 export async function ask(method, path, body) {
   const options = { method, cache: "no-store" };
@@ -51,7 +57,7 @@ export async function ask(method, path, body) {
   try {
     response = await fetch(path, options);
   } catch {
-    throw new AnswerError("The backend is down.");
+    throw new AnswerError("The backend is down.", { isDown: true });
   }
   const text = await response.text();
   if (!response.ok) throw new AnswerError(problem(text) ?? `The backend answers ${response.status}.`);

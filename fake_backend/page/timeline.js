@@ -1,19 +1,23 @@
 // The timeline: what the sender saw on the left, what the backend did on the right, and between them what passed.
 
-import { byId, count, counted, duration, make, printable, write } from "./dom.js";
-import { carried, decided, faultWords, outcome } from "./requests.js";
+import { byId, count, counted, duration, eachFrame, make, printable, write } from "./dom.js";
+import { carried, decided, faultWords, outcome, Requests } from "./requests.js";
+import { RunRequests } from "./run_requests.js";
 import { VirtualList } from "./virtual_list.js";
 
 export class Timeline {
-  #requests;
-  #list;
+  #all = new Requests();
+  #run = null;
   #runId = null;
+  #list;
+  #shown = null;
   #dropped = 0;
-  #shown = [];
-  #from = 0;
+  #soon = eachFrame(() => this.#draw());
+  #drawn;
 
-  constructor(requests, choose) {
-    this.#requests = requests;
+  // `drawn()` is called when rows may have changed.
+  constructor({ choose, drawn }) {
+    this.#drawn = drawn;
     this.#list = new VirtualList(byId("requests"), {
       label: "Requests",
       draw: drawRow,
@@ -22,25 +26,49 @@ export class Timeline {
     });
     const events = `while sleep 0.5; do date '+{"type":"tick","at":"%T"}'; done`;
     write(byId("hint"), `${events} |\n  sendproof send --url ${location.origin}/v1/runs/demo/ingest --token any`);
-    this.draw();
+    this.#draw();
   }
 
-  set runId(runId) {
+  note(id, record) {
+    this.#all.note(id, record);
+    this.#run?.note(id, record);
+    this.#soon();
+  }
+
+  missed(gap) {
+    this.#all.missed(gap);
+    this.#soon();
+  }
+
+  clear() {
+    this.#all.clear();
+    this.show(this.#runId);
+  }
+
+  // Shows one run alone; null shows all.
+  show(runId) {
     this.#runId = runId;
-    this.draw();
+    this.#run = runId === null ? null : new RunRequests(runId, this.#all, this.#soon);
+    this.#list.follow();
+    this.#soon();
   }
 
-  draw() {
-    const { rows, dropped } = this.#requests;
-    const before = this.#shown.length;
-    this.#shown = this.#runId === null ? rows : rows.filter((row) => row.runId === this.#runId || row.runId === null);
-    const gone = dropped - this.#dropped;
+  // Reads again what could not be read.
+  resume() {
+    if (this.#run !== null && !this.#run.isWhole) this.show(this.#runId);
+  }
+
+  #draw() {
+    const requests = this.#run?.requests ?? this.#all;
+    const { rows, dropped } = requests;
+    this.#list.show(rows, requests === this.#shown ? dropped - this.#dropped : 0);
+    this.#shown = requests;
     this.#dropped = dropped;
-    this.#list.show(this.#shown, this.#runId === null ? gone : Math.max(0, before - this.#shown.length));
-    byId("no-requests").hidden = rows.length > 0;
-    byId("requests").hidden = rows.length === 0;
+    byId("no-requests").hidden = this.#all.rows.length > 0;
+    byId("requests").hidden = this.#all.rows.length === 0;
     const older = dropped === 0 ? "" : `${counted(dropped, "older row")} ${dropped === 1 ? "is" : "are"} not shown`;
     write(byId("requests-older"), older);
+    this.#drawn();
   }
 }
 

@@ -34,10 +34,7 @@ export class VirtualList {
     box.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     box.addEventListener("keydown", (event) => this.#pressed(event));
     new ResizeObserver(() => this.refresh()).observe(box);
-    newest?.addEventListener("click", () => {
-      this.#follows = true;
-      this.refresh();
-    });
+    newest?.addEventListener("click", () => this.follow());
   }
 
   // `dropped` says how many rows have gone from the front since the last time, so that what is read stays in place.
@@ -52,8 +49,10 @@ export class VirtualList {
     this.#onlyOnScreen();
   }
 
-  get isFollowing() {
-    return this.#follows;
+  // Goes to the end, and stays there as the list grows.
+  follow() {
+    this.#follows = true;
+    this.refresh();
   }
 
   #draw() {

@@ -128,6 +128,29 @@ def test_looking_at_a_run_shows_its_requests_alone(browser: Browser, stage: Stag
         requests_of(page).nth(1).wait_for()
 
 
+def test_a_run_is_shown_whole_among_many_requests_of_others(browser: Browser, stage: Stage) -> None:
+    """Its requests are read back, those that were pushed out of the list of all runs too, and what is live follows."""
+    with opened(browser, stage.backend.url, excused="ERR_CONNECTION") as page:
+        stage.post_events(1, 2, "quiet")
+        row(page, "events 1 to 2").wait_for()
+        stage.do(stage.backend.go_down())
+        stage.do(stage.backend.come_up())
+        stage.post_all([b""] * 2_300, "busy")
+        page.locator("#requests-older").get_by_text("not shown").wait_for()
+        page.get_by_role("list", name="Runs").get_by_role("button", name="quiet").click()
+        row(page, "events 1 to 2").wait_for()
+        stage.post(event_line(3), "quiet")
+        row(page, "event 3").wait_for()
+        rows = page.locator("#requests button")
+        assert rows.locator("time").first.inner_text() == "0.000"
+        assert rows.locator(".sent, .words b").all_inner_texts() == [
+            "events 1 to 2",
+            "backend down",
+            "backend up",
+            "event 3",
+        ]
+
+
 def test_the_activity_of_a_run_is_live_filtered_and_told_in_full(browser: Browser, stage: Stage) -> None:
     """Events appear as they are accepted, by the prefix of their kind, and a click shows one whole."""
     with opened(browser, stage.backend.url) as page:
@@ -287,10 +310,9 @@ def test_the_page_can_write_no_markup_at_all(browser: Browser, stage: Stage) -> 
 EVENTS, PER_REQUEST = 100_000, 1_000
 
 
-@pytest.mark.parametrize("width", [WIDE, NARROW])
-def test_a_hundred_thousand_events_stay_fluid(browser: Browser, stage: Stage, width: int) -> None:
+def test_a_hundred_thousand_events_stay_fluid(browser: Browser, stage: Stage) -> None:
     """What is in the document, and what is done to it, doesn't grow with the events, but with what is in sight."""
-    with opened(browser, stage.backend.url, width=width) as page:
+    with opened(browser, stage.backend.url) as page:
         page.evaluate(
             """() => {
                 window.added = 0;
@@ -320,8 +342,8 @@ def test_a_hundred_thousand_events_stay_fluid(browser: Browser, stage: Stage, wi
 
 
 def test_three_thousand_requests_are_kept_within_bounds(browser: Browser, stage: Stage) -> None:
-    """The oldest go, and the page says how many."""
-    with opened(browser, stage.backend.url) as page:
+    """The oldest go, and the page says how many; on a narrow screen too."""
+    with opened(browser, stage.backend.url, width=NARROW) as page:
         stage.post_all([b""] * 3_000)
         page.locator("#count-requests", has_text="3,000").wait_for()
         older = page.locator("#requests-older")

@@ -1,0 +1,60 @@
+// The requests of one run: all that the backend still knows of it, however many other runs there are, and then live.
+
+import { Requests } from "./requests.js";
+import { ask, AnswerError } from "./stream.js";
+
+const AT_ONCE = 1000;
+
+export class RunRequests {
+  requests;
+  isWhole = false;
+  #runId;
+  #all;
+  #changed;
+  #marks;
+  #since = 0;
+  // What is live meanwhile, until all before it is read.
+  #waiting = [];
+
+  // `all` are the requests of all runs, and `changed()` is called when there is more to see.
+  constructor(runId, all, changed) {
+    this.#runId = runId;
+    this.#all = all;
+    this.#changed = changed;
+    this.requests = new Requests(runId);
+    this.#marks = [...all.marks];
+    this.#read();
+  }
+
+  note(id, record) {
+    if (this.isWhole) this.#take(id, record);
+    else this.#waiting.push([id, record]);
+  }
+
+  async #read() {
+    let records;
+    do {
+      const query = new URLSearchParams({ since: this.#since, limit: AT_ONCE });
+      try {
+        ({ records } = await ask("GET", `/_fake/runs/${encodeURIComponent(this.#runId)}/history?${query}`));
+      } catch (error) {
+        if (!(error instanceof AnswerError)) throw error;
+        if (error.isDown) return; // it is asked again when it is up
+        records = []; // it has forgotten the run
+      }
+      for (const { id, record } of records) this.#take(id, record);
+      this.#changed();
+    } while (records.length === AT_ONCE);
+    this.requests.addMarks(this.#marks);
+    for (const [id, record] of this.#waiting) if (id > this.#since) this.#take(id, record);
+    this.#waiting = [];
+    this.isWhole = true;
+    this.#changed();
+  }
+
+  #take(id, record) {
+    this.#since = id;
+    this.requests.begin ??= this.#all.begin; // the times of all runs count from one moment
+    this.requests.note(id, record);
+  }
+}
