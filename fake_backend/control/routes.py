@@ -71,7 +71,8 @@ class Route(Generic[AskedT_co, BodyT_co]):
         object.__setattr__(self, "pattern", re.compile(pattern))
 
 
-ROUTES: Final[tuple[Route[Any, Any], ...]] = (
+# Without a type of its own, so that each route is checked: what it is asked with is what it does something with.
+_TABLE: Final = (
     Route(method="GET", path="/", asked=Nothing, body=Nothing, does=page.show, gives=None, content_type=HTML),
     Route(
         method="GET",
@@ -197,6 +198,8 @@ ROUTES: Final[tuple[Route[Any, Any], ...]] = (
         needs_token=True,
     ),
 )
+
+ROUTES: Final[tuple[Route[Any, Any], ...]] = _TABLE
 
 
 async def answer(control: Control, request: web.BaseRequest, connection: Connection) -> web.StreamResponse:

@@ -45,7 +45,7 @@ def url() -> Iterator[str]:
 
 @ASKED.parametrize()
 @settings(
-    max_examples=50, derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.filter_too_much]
+    max_examples=30, derandomize=True, database=None, deadline=None, suppress_health_check=[HealthCheck.filter_too_much]
 )
 def test_whatever_is_asked_is_answered_as_described(case: schemathesis.Case[Any], url: str) -> None:
     """No 5xx; each status, type and body is one that the document names; what doesn't fit it is refused."""
