@@ -65,6 +65,22 @@ async def test_a_proxy_is_there_for_as_long_as_the_backend(url: str) -> None:
             await process.wait()
 
 
+async def test_a_server_that_ends_first_is_warned_of() -> None:
+    """The backend goes on, and ends as ever, with its summary."""
+    with toxiproxy_server() as url:
+        process = await asyncio.create_subprocess_exec(
+            *COMMAND, "--toxiproxy", url, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        )
+        assert process.stdout is not None
+        async with asyncio.timeout(PATIENCE):
+            while b"curl" not in await process.stdout.readline():
+                pass
+    process.send_signal(signal.SIGTERM)
+    said, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
+    assert process.returncode == 0
+    assert re.search(rf"Warning: the Toxiproxy at {url} doesn't close .*\nNo run was named", said.decode())
+
+
 def test_a_server_that_is_not_there_is_told() -> None:
     """With how to start one."""
     result = CliRunner().invoke(backend, ["--port", "0", "--toxiproxy", "http://127.0.0.1:1"])
