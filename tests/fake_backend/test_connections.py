@@ -275,3 +275,16 @@ async def test_a_chunked_body_has_no_length() -> None:
     assert started.content_length is None
     ended = [record for record in backend.history if isinstance(record, BodyEnded)]
     assert [(record.size, record.lines) for record in ended] == [(len(event_line(1)), 1)]
+
+
+async def test_an_error_of_our_own_is_a_500_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """Unlike what a client did wrong, it comes with its traceback."""
+
+    def fail(_record: object) -> None:
+        raise ZeroDivisionError
+
+    async with FakeBackend(on_record=fail) as backend, connected(backend) as (reader, writer):
+        writer.write(request_bytes(backend, b""))
+        received, _ = await read_to_end(reader)
+    assert received.startswith(b"HTTP/1.1 500 ")
+    assert "ZeroDivisionError" in caplog.text
