@@ -129,7 +129,7 @@ class Ledger:
         if not what:
             what.append("no lines" if request.method == "POST" else request.method)
         faults = f"  !{', '.join(request.faults)}" if request.faults else ""
-        self._say(f"{time - self._started:9.3f} s  {request.run_id}  {', '.join(what)}{faults}  -> {outcome}")
+        self._say(f"{time - self._started:9.3f} s  {_shown(request.run_id)}  {', '.join(what)}{faults}  -> {outcome}")
 
 
 def _read_tokens(
@@ -299,12 +299,15 @@ async def serve(
 
 
 async def _first_of(*coroutines: Coroutine[Any, Any, object]) -> None:
-    """Wait for the first to end, and cancel the others."""
+    """Wait for the first to end, and cancel the others. Raises what the first raises."""
     tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
-    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for task in tasks:
+    done, others = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in others:
         task.cancel()
-    await asyncio.wait(tasks)
+    if others:
+        await asyncio.wait(others)
+    for task in done:
+        task.result()
 
 
 def _print_summary(ended: FakeBackend) -> None:
@@ -315,7 +318,7 @@ def _print_summary(ended: FakeBackend) -> None:
     runs = ended.run_states()
     for run in runs:
         table.add_row(
-            escape(run.run_id),
+            escape(_shown(run.run_id)),
             str(run.requests),
             str(run.accepted),
             str(run.duplicates),
@@ -329,6 +332,11 @@ def _print_summary(ended: FakeBackend) -> None:
         click.echo("No run was named by any request.")
     if ended.forgotten:
         click.echo(f"{ended.forgotten} records were forgotten; the last {len(ended.history)} were kept (--keep).")
+
+
+def _shown(run_id: str) -> str:
+    """Give an id as it can be shown: anybody may name a run, and no name should drive a terminal."""
+    return run_id if run_id.isprintable() else ascii(run_id)[1:-1]
 
 
 def _is_loopback(host: str) -> bool:

@@ -184,6 +184,23 @@ async def test_the_command_serves_the_control_api(capsys: pytest.CaptureFixture[
     assert "No run was named by any request." in capsys.readouterr().out
 
 
+async def test_no_name_of_a_run_drives_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """What can't be printed is escaped, in the lines and in the summary."""
+    serving = asyncio.ensure_future(serve(port=0, host="127.0.0.1", faults=(), tokens=None, record=None))
+    said = ""
+    while "Look at it" not in said:
+        await asyncio.sleep(0.001)
+        said += capsys.readouterr().out
+    found = re.search(r"Listening on (\S+)", said)
+    assert found is not None
+    await post(f"{found[1]}/v1/runs/%1b%5b2J%C3%A9/ingest", b"")
+    os.kill(os.getpid(), signal.SIGINT)
+    await asyncio.wait_for(serving, PATIENCE)
+    said = capsys.readouterr().out
+    assert "\x1b" not in said
+    assert said.count("\\x1b[2J\\xe9") == 2
+
+
 async def test_a_run_of_the_command_without_requests_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     """An empty summary is a sentence, not an empty table."""
     serving = asyncio.ensure_future(serve(port=0, host="127.0.0.1", faults=(), tokens=None, record=None))
