@@ -41,6 +41,7 @@ class Rule:
         level: How binding it is.
         claim: What it says.
         loss: What is lost where it is broken, in a sentence.
+        unseen: What was not seen where there was nothing to judge, and which rules to look at then, in a clause.
         why: How that shows in production.
         causes: What commonly breaks it.
         fix: What to do about it.
@@ -52,6 +53,7 @@ class Rule:
     level: Level
     claim: str
     loss: str
+    unseen: str
     why: str
     causes: tuple[str, ...]
     fix: str
@@ -70,6 +72,7 @@ class _Text(msgspec.Struct, forbid_unknown_fields=True):
     level: Level
     claim: str
     loss: str
+    unseen: str
     why: str
     causes: tuple[str, ...]
     fix: str

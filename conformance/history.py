@@ -112,9 +112,10 @@ class StrayRequest(Record, frozen=True, kw_only=True):
 
 
 class CutShort(Record, frozen=True, kw_only=True):
-    """The scenario was ended here, after `seconds` of real time, before its script was over."""
+    """The scenario was ended here, after `seconds` of real time, before its script was over; `waiting_for` says why."""
 
     seconds: float
+    waiting_for: tuple[str, ...] = ()
 
 
 CallRecord: TypeAlias = SenderOpened | EnqueueCalled | StopCalled | StopReturned | StopOverdue | StopCancelled

@@ -253,16 +253,14 @@ def _cut_short(history: History) -> str | None:
     last = next((each for each in reversed(history.records) if isinstance(each, CutShort)), None)
     if last is None:
         return None
-    return (
-        f"the scenario was cut short after {last.seconds:g} s, a multiple of what it takes: "
-        "the sender, or its adapter, keeps its caller waiting"
-    )
+    waiting = f", waiting for {' and '.join(last.waiting_for)}" if last.waiting_for else ""
+    return f"the scenario was cut short after {last.seconds:g} s, a multiple of what it takes{waiting}"
 
 
 def _violations(scenario: Scenario, found: Findings) -> list[Violation]:
     if found.violations or found.judged or found.rule not in scenario.rules:
         return found.violations
-    sentence = "the sender never did what this rule is about, so it can't have done it right"
+    sentence = f"there was nothing to judge: {rule_of(found.rule).unseen}"
     return [Violation(rule=found.rule, sentence=sentence, records=())]
 
 

@@ -89,7 +89,9 @@ def _words(record: AnyRecord) -> str:
         case FaultStruck():
             return f"request {record.request}: a fault strikes: {describe_fault(record.fault)}"
         case AnswerSent():
-            return f"request {record.request}: answered {record.status} {record.body[:_MOST]}"
+            asked = next((value for name, value in record.headers.items() if name.lower() == "retry-after"), None)
+            waiting = "" if asked is None else f" Retry-After: {asked}"
+            return f"request {record.request}: answered {record.status}{waiting} {record.body[:_MOST]}"
         case RequestBroken():
             return f"request {record.request}: ends without an answer ({record.cause})"
         case StateSet():

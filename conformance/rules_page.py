@@ -82,7 +82,8 @@ def _page(rule: Rule, before: Rule | None, after: Rule | None) -> str:
 
 ## How it is attacked
 
-`sendproof check --rule {rule.id}` performs these scenarios; every other one is held against the rule too.
+`sendproof check --rule {rule.id}` performs these scenarios; every other one is held against the rule too. A
+scenario of these that gives it nothing to judge fails it: {rule.unseen}.
 
 | scenario | what happens |
 | --- | --- |

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -36,7 +36,7 @@ from fake_backend import FakeBackend, FaultRule, Limits
 from fake_backend.records import AnswerSent, RequestStarted
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 
     from conformance.history import WorldName
     from conformance.simulation import Link, Network
@@ -100,6 +100,8 @@ class Stage:
         self._bursts = 0
         self.flooded = asyncio.Event()
         """Set when a sender makes more requests than any sender would."""
+        self.waiting_for: list[str] = []
+        """What the script waits for at this moment, in words."""
         self.records: list[AnyRecord] = []
         self.settings = Settings(url="", token=TOKEN, run_id="", **scenario.settings).scaled(scale)
         self._stands_at = scenario.stands_at
@@ -132,6 +134,15 @@ class Stage:
     async def pause(self, nominal: float) -> None:
         """Let time pass."""
         await asyncio.sleep(self.seconds(nominal))
+
+    @contextmanager
+    def wait_for(self, what: str) -> Iterator[None]:
+        """Tell what the script waits for meanwhile."""
+        self.waiting_for.append(what)
+        try:
+            yield
+        finally:
+            self.waiting_for.remove(what)
 
     async def until(self, condition: Callable[[], bool], within: float = 60.0) -> bool:
         """Wait until something is so; gives whether it came to be within so many seconds of the script."""

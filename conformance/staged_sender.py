@@ -34,7 +34,8 @@ class StagedSender:
         if isinstance(self._sender, PluggedSender):
             return [self._enqueue(self._sender, event, snapshot(event), None, burst) for event in events]
         calls = [self._called(snapshot(event), None, burst) for event in events]
-        outcomes = await self._sender.enqueue(events)
+        with self._stage.wait_for(f"the answer to enqueue of sender {self._number}"):
+            outcomes = await self._sender.enqueue(events)
         return [self._returned(call, outcome) for call, outcome in zip(calls, outcomes, strict=True)]
 
     async def enqueue_unserialisable(self, event: Any, what: str) -> str:
@@ -84,7 +85,8 @@ class StagedSender:
         stopping = asyncio.ensure_future(self._sender.stop(complete=complete))
         patience = _PATIENCE_WITH_STOP * self._stage.settings.stop_timeout + self._stage.seconds(5.0)
         try:
-            await asyncio.wait({stopping}, timeout=patience)
+            with self._stage.wait_for(f"sender {self._number} to stop"):
+                await asyncio.wait({stopping}, timeout=patience)
         except asyncio.CancelledError:
             stopping.cancel()  # a caller that leaves
             raise
@@ -106,4 +108,5 @@ class StagedSender:
     async def delivered(self, count: int | None = None, *, within: float = 40.0) -> bool:
         """Wait until the backend has so many events of this run (all that were enqueued, if not told otherwise)."""
         wanted = self._enqueues if count is None else count
-        return await self._stage.until(lambda: len(self._stage.backend.run(self.run_id).events) >= wanted, within)
+        with self._stage.wait_for(f"sender {self._number} to deliver what it accepted"):
+            return await self._stage.until(lambda: len(self._stage.backend.run(self.run_id).events) >= wanted, within)

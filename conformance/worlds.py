@@ -153,7 +153,7 @@ async def _perform(scenario: Scenario, stage: Stage, *, patience: float | None =
             # What has come until here is enough to judge, or has to be.
             script.cancel()
             if patience is not None and not over:
-                stage.write(CutShort(time=stage.now(), seconds=patience))
+                stage.write(CutShort(time=stage.now(), seconds=patience, waiting_for=tuple(stage.waiting_for)))
     return began
 
 

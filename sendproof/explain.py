@@ -31,6 +31,7 @@ def explain(console: Console, rule: Rule, scenarios: Sequence[Scenario]) -> None
     _heading(console, "How to mend it:")
     _paragraph(console, rule.fix)
     _heading(console, "How it is attacked:")
+    _paragraph(console, f"A scenario of these that gives it nothing to judge fails it: {rule.unseen}.")
     for scenario in scenarios:
         if rule.id in scenario.rules:
             attack = Text.assemble((scenario.name, "cyan"), f"\n  {scenario.story}")

@@ -31,6 +31,7 @@ STYLES = {
 _SCENARIOS_IN_FULL = 2
 _VIOLATIONS_IN_FULL = 2
 _SCENARIOS_NAMED = 6
+_MANY = 4
 _WIDTH_OF_A_FILE = 120
 
 
@@ -49,18 +50,21 @@ def print_verdicts(console: Console, title: str, verdicts: Sequence[Verdict]) ->
         table.add_row(
             verdict.rule.id,
             verdict.rule.level,
-            str(verdict.scenarios),
+            f"{verdict.scenarios} of {verdict.scenarios + len(verdict.spared)}"
+            if verdict.spared
+            else str(verdict.scenarios),
             _in_a_word(verdict),
             verdict.rule.claim,
         )
     console.print(table)
-    for verdict in verdicts:
-        if verdict.failures and verdict.known is None:
-            _print_failures(console, verdict)
+    failed = [verdict for verdict in verdicts if verdict.failures and verdict.known is None]
+    for verdict in sorted(failed, key=_was_never_seen):
+        _print_failures(console, verdict)
     _print_known(console, verdicts)
     _print_errors(console, verdicts)
     _print_skipped(console, verdicts)
     _print_spared(console, verdicts)
+    _print_where_to_begin(console, failed)
     console.print()
     console.print(_count(verdicts), soft_wrap=True)
     level = level_reached(verdicts)
@@ -107,7 +111,7 @@ def _print_failures(console: Console, verdict: Verdict) -> None:
     for _, failures in by_scenario[:_SCENARIOS_IN_FULL]:
         _print_scenario(console, failures)
     if more := [name for name, _ in by_scenario[_SCENARIOS_IN_FULL:]]:
-        print_indented(console, f"And in {len(more)} more: {', '.join(more)}.", by=2)
+        print_indented(console, f"And in {len(more)} more: {_some(more)}.", by=2)
     print_indented(console, Text.assemble(("What it costs: ", "bold"), rule.loss), by=2)
 
 
@@ -127,10 +131,8 @@ def _print_errors(console: Console, verdicts: Sequence[Verdict]) -> None:
             alike.setdefault(message.partition("\n")[0], {}).setdefault(scenario.name, message)
     for messages in alike.values():
         names = list(messages)
-        shown = ", ".join(names[:_SCENARIOS_NAMED])
-        more = f" and {len(names) - _SCENARIOS_NAMED} more" if len(names) > _SCENARIOS_NAMED else ""
         console.print()
-        console.print(Text("Could not be judged", style="bold yellow"), f"in {shown}{more}")
+        console.print(Text("Could not be judged", style="bold yellow"), f"in {_some(names)}")
         for line in messages[names[0]].splitlines():
             console.print(f"  {line}", soft_wrap=True)
 
@@ -154,6 +156,34 @@ def _print_spared(console: Console, verdicts: Sequence[Verdict]) -> None:
         console.print(
             f"Not performed: {len(spared)} scenarios; each attacks only rules that had failed in several others by then"
         )
+
+
+def _print_where_to_begin(console: Console, failed: Sequence[Verdict]) -> None:
+    """Where many rules failed: those that failed in some scenario in which no other did, for the rest may follow."""
+    if len(failed) < _MANY:
+        return
+    together: dict[str, set[str]] = {}
+    for verdict in failed:
+        for failure in verdict.failures:
+            together.setdefault(failure.scenario.name, set()).add(verdict.rule.id)
+    alone = {rule for rules in together.values() if len(rules) == 1 for rule in rules}
+    first = [verdict.rule.id for verdict in failed if verdict.rule.id in alone]
+    if first and len(first) < len(failed):
+        console.print()
+        console.print(
+            Text("Begin with:", style="bold"),
+            f"{', '.join(first)}. The others failed only where one of these, or several, failed too.",
+        )
+
+
+def _was_never_seen(verdict: Verdict) -> bool:
+    """Whether all that is held against a rule is that there was nothing to judge; which explains the least."""
+    return not any(failure.violation.records for failure in verdict.failures)
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SCENARIOS_NAMED} more" if len(names) > _SCENARIOS_NAMED else ""
+    return f"{', '.join(names[:_SCENARIOS_NAMED])}{more}"
 
 
 def _print_known(console: Console, verdicts: Sequence[Verdict]) -> None:

@@ -155,11 +155,14 @@ class Adapter:
         try:
             answer = await asyncio.wait_for(asked.answer, within if math.isfinite(within) else None)
         except TimeoutError:
-            raise self._fail(f"{asked.kind} was not answered within {within:g} s", asked=asked) from None
+            flushes = "; does the adapter flush after each answer?" if expected is Introduced else ""
+            raise self._fail(f"{asked.kind} was not answered within {within:g} s{flushes}", asked=asked) from None
         finally:
             with self._lock:
                 if self._waiting.pop(request.id, None) is not None:
                     self._given_up.add(request.id)
+        if self._failure is not None:  # by a line that came before this answer
+            raise AdapterError(self._failure)
         return self._read(answer, asked, expected)
 
     def _read(self, line: bytes, asked: _Asked, expected: type[Expected]) -> Expected:
@@ -203,7 +206,9 @@ class Adapter:
         if asked is not None:
             _tell(asked, line)
         elif not isinstance(number, int):
-            self._break("the adapter wrote a line that answers nothing: an answer is an object with an id", line)
+            self._break(
+                "the adapter wrote a line that answers nothing: an answer is an object with the id of its request", line
+            )
         elif not is_late:
             self._break(f"the adapter answered request {number}, which was not asked, or answered before", line)
 

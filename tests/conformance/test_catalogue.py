@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.catalogue import RULES, read_rules
+from conformance.catalogue import RULES, read_rules, rule_of
 from conformance.errors import SuiteError
 
 if TYPE_CHECKING:
@@ -47,7 +47,10 @@ def test_what_is_wrong_is_told_with_its_rule_and_key(text: str, says: str) -> No
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
 def test_no_text_of_a_rule_repeats_another(rule: Rule) -> None:
     """A rule has two to four causes, and no sentence of its texts stands there twice."""
-    texts = [rule.claim, rule.loss, rule.why, *rule.causes, rule.fix]
+    texts = [rule.claim, rule.loss, rule.unseen, rule.why, *rule.causes, rule.fix]
     sentences = [sentence for text in texts for sentence in re.split(r"(?<=[.?!:;]) ", text)]
     assert 2 <= len(rule.causes) <= 4
+    assert {rule_of(named).id for named in re.findall(r"[A-Z]+-\d+", rule.unseen)} <= {each.id for each in RULES} - {
+        rule.id
+    }
     assert len(set(sentences)) == len(sentences)

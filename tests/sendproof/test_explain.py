@@ -28,7 +28,7 @@ def test_the_terminal_says_what_the_page_says(rule: Rule) -> None:
     """Every text of a rule, and the story of every scenario that attacks it, is on its page and in the terminal."""
     printed = io.StringIO()
     explain(Console(file=printed, width=100, highlight=False, markup=False), rule, SCENARIOS)
-    texts = [rule.claim, rule.loss, rule.why, *rule.causes, rule.fix]
+    texts = [rule.claim, rule.loss, rule.unseen, rule.why, *rule.causes, rule.fix]
     texts += [text for each in SCENARIOS if rule.id in each.rules for text in (each.name, each.story)]
     page, terminal = words(PAGES[f"rules/{rule.id}.md"]), words(printed.getvalue())
     assert [text for text in texts if words(text) not in page] == []

@@ -180,7 +180,7 @@ async def test_it_is_asked_to_exit_and_then_ended() -> None:
 @pytest.mark.parametrize(
     ("kind", "answers", "says"),
     [
-        ("hello", [], "hello was not answered within 0.05 s"),
+        ("hello", [], "hello was not answered within 0.05 s; does the adapter flush after each answer?"),
         ("hello", [b"Hello!"], "the adapter wrote a line that is not JSON; its standard output is for answers alone"),
         ("hello", [{"protocol": 2}], "Object missing required field `name`"),
         ("hello", [HELLO | {"protocol": 2}], "the adapter speaks version 2 of the protocol; this is version 1"),
@@ -193,8 +193,8 @@ async def test_it_is_asked_to_exit_and_then_ended() -> None:
         ("open", [{"error": "\x1b[2J"}], "open was answered with an error: \\u001b[2J"),
         ("open", [b"\x1b[2J"], "got       \\u001b[2J"),
         ("open", [{"sender": 1}], "the answer to open is wrong: Object contains unknown field `sender`"),
-        ("open", [b"[1]"], "a line that answers nothing: an answer is an object with an id"),
-        ("open", [b'{"ok": true}'], "a line that answers nothing: an answer is an object with an id"),
+        ("open", [b"[1]"], "a line that answers nothing: an answer is an object with the id of its request"),
+        ("open", [b'{"ok": true}'], "a line that answers nothing: an answer is an object with the id of its request"),
         ("open", [{"id": 77}], "the adapter answered request 77, which was not asked, or answered before"),
         ("open", [None], "the adapter went away, while open waited for its answer"),
         ("open", [b"[" * 100_000], "the adapter wrote a line that is not JSON"),

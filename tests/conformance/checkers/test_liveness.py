@@ -38,11 +38,28 @@ def unanswered() -> Story:
     return Story().open().enqueue(event(1)).request((1, event(1)), status=None)
 
 
+MEGABYTE = {"text": "x" * 1_000_000}
+
 CASES = [
     keeps("LIV-1", "at once", idle()),
     breaks("LIV-1", "in virtual time", Story().open().enqueue(event(1), took=2.0), "enqueue took 2 s", "EnqueueCalled"),
     breaks("LIV-1", "in real time", Story().open().enqueue(event(1), blocked_for=0.3), "took 0.3 s", "EnqueueCalled"),
     keeps("LIV-1", "a busy machine is no network", Story(slack=0.3).open().enqueue(event(1), blocked_for=0.5)),
+    keeps("LIV-1", "a megabyte is parsed by an adapter", Story(world="tcp").open().enqueue(MEGABYTE, took=0.9)),
+    breaks(
+        "LIV-1",
+        "a megabyte is no network",
+        Story().open().enqueue(MEGABYTE, took=0.9),
+        "0.1 s are the most",
+        "EnqueueCalled",
+    ),
+    breaks(
+        "LIV-1",
+        "nor is an adapter's",
+        Story(world="tcp").open().enqueue(MEGABYTE, took=1.5),
+        "enqueue took 1.5 s to return; 1.1 s are the most",
+        "EnqueueCalled",
+    ),
     keeps("LIV-2", "soon", idle().enqueue(event(2)).request((2, event(2)), last=2)),
     keeps(
         "LIV-2",
