@@ -1,6 +1,7 @@
-// What goes wrong, by a click: classics, a form for every kind there is, and the rules that are there.
+// What goes wrong, by a click: classics, any other fault by a form, and the rules that are there.
 
 import { byId, counted, eachFrame, make, printable, write } from "./dom.js";
+import { FaultForm } from "./fault_form.js";
 import { faultWords } from "./requests.js";
 import { ask, AnswerError } from "./stream.js";
 
@@ -12,15 +13,12 @@ const CLASSICS = [
   ["Slow answers", { kind: "latency", seconds: 1, jitter: 0.5 }],
 ];
 const MOST_SHOWN = 100;
-const SELECTORS_FIRST = ["of", "times"];
 
 export class Faults {
   #active = [];
   #shown = new Map();
   #soon = eachFrame(() => this.#draw());
-  #kinds = new Map();
-  #fields = [];
-  #selectors = [];
+  #form = new FaultForm((rule) => this.#add(rule, byId("fault-error")));
 
   constructor() {
     for (const [name, rule] of CLASSICS) {
@@ -29,29 +27,11 @@ export class Faults {
       byId("presets").append(button);
     }
     byId("clear-faults").addEventListener("click", () => this.#clear());
-    byId("fault-kind").addEventListener("change", () => this.#showKind());
-    byId("fault-form").addEventListener("submit", (event) => {
-      event.preventDefault();
-      this.#submit();
-    });
   }
 
   // The kinds are asked for anew with each connection, which may be to another version of the backend.
   async loadKinds() {
-    const { kinds, selectors } = await ask("GET", "/_fake/faults/kinds");
-    const select = byId("fault-kind");
-    const chosen = select.value;
-    this.#kinds = new Map(kinds.map((kind) => [kind.kind, kind]));
-    const families = new Map(kinds.map(({ family }) => [family, make("optgroup", { label: family })]));
-    for (const { kind, family } of kinds) families.get(family).append(make("option", { value: kind, text: kind }));
-    select.replaceChildren(...families.values());
-    if (this.#kinds.has(chosen)) select.value = chosen;
-    const fields = selectors.filter(({ name }) => name !== "run_id").map((key) => new Field(key)); // which run is said above
-    const isFirst = ({ key }) => SELECTORS_FIRST.includes(key.name);
-    byId("selector-fields").replaceChildren(...fields.filter(isFirst).map(({ element }) => element));
-    byId("more-selector-fields").replaceChildren(...fields.filter((field) => !isFirst(field)).map(({ element }) => element));
-    this.#selectors = fields;
-    this.#showKind();
+    this.#form.offer(await ask("GET", "/_fake/faults/kinds"));
   }
 
   update(faults) {
@@ -79,15 +59,6 @@ export class Faults {
     }
   }
 
-  async #submit() {
-    const rule = { kind: byId("fault-kind").value };
-    for (const field of [...this.#fields, ...this.#selectors]) {
-      const value = field.read();
-      if (value !== undefined) rule[field.key.name] = value;
-    }
-    await this.#add(rule, byId("fault-error"));
-  }
-
   async #remove(id) {
     try {
       await ask("DELETE", `/_fake/faults/${id}`);
@@ -110,15 +81,6 @@ export class Faults {
   #tell(error, said) {
     if (!(error instanceof AnswerError)) throw error;
     write(said, printable(error.message, 1000));
-  }
-
-  #showKind() {
-    const kind = this.#kinds.get(byId("fault-kind").value);
-    if (kind === undefined) return;
-    write(byId("kind-summary"), kind.summary.replaceAll("`", ""));
-    this.#fields = kind.keys.map((key) => new Field(key, kind.example[key.name]));
-    byId("kind-fields").replaceChildren(...this.#fields.map(({ element }) => element));
-    write(byId("fault-error"), "");
   }
 
   #draw() {
@@ -173,52 +135,4 @@ function ruleWords({ of, requests, every, events, times, run_id: runId, ...fault
   if (times) words.push(times === 1 ? "once" : `${times} times`);
   if (runId) words.push(`in run ${runId}`);
   return printable(words.join(" · "), 200);
-}
-
-let fields = 0;
-
-// A key of a rule, to be filled in.
-class Field {
-  #input;
-
-  constructor(key, example) {
-    this.key = key;
-    const id = `field-${++fields}`;
-    this.#input = key.choices.length > 0 ? choose(key) : make("input", { type: "text", autocomplete: "off", spellcheck: false });
-    this.#input.id = id;
-    this.#input.name = key.name;
-    if (key.required) this.#input.required = true;
-    if (this.#input.localName === "input") this.#input.placeholder = key.type;
-    if (key.required && example !== undefined) this.#input.value = shown(example);
-    const meaning = make("span", { className: "meaning", id: `${id}-meaning`, text: key.meaning });
-    this.#input.setAttribute("aria-describedby", meaning.id);
-    const label = make("label", { htmlFor: id, text: key.required ? `${key.name} *` : key.name });
-    this.element = make("p", { className: "field" }, label, this.#input, meaning);
-  }
-
-  // Gives what was filled in, undefined for nothing. The backend judges it: it knows best what is wrong with it.
-  read() {
-    const text = this.#input.value.trim();
-    const { type, choices } = this.key;
-    if (text === "") return undefined;
-    if (choices.length > 0) return choices.find((choice) => String(choice) === text);
-    if (type.startsWith("text")) return this.#input.value;
-    // "1, 4" is what one writes for a list.
-    const json = /^(list|two)/.test(type) && !text.startsWith("[") && text !== "false" ? `[${text}]` : text;
-    try {
-      return JSON.parse(json);
-    } catch {
-      return text;
-    }
-  }
-}
-
-function choose({ choices, required, default: usual }) {
-  const options = choices.map((choice) => make("option", { value: String(choice), text: String(choice) }));
-  if (!required) options.unshift(make("option", { value: "", text: `(${usual ?? "none"})` }));
-  return make("select", {}, ...options);
-}
-
-function shown(value) {
-  return typeof value === "string" ? value : JSON.stringify(value);
 }

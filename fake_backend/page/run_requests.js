@@ -7,6 +7,8 @@ const AT_ONCE = 1000;
 
 export class RunRequests {
   requests;
+  // Whether something was read of it, or could not be.
+  hasBegun = false;
   isWhole = false;
   #runId;
   #all;
@@ -39,16 +41,21 @@ export class RunRequests {
         ({ records } = await ask("GET", `/_fake/runs/${encodeURIComponent(this.#runId)}/history?${query}`));
       } catch (error) {
         if (!(error instanceof AnswerError)) throw error;
-        if (error.isDown) return; // it is asked again when it is up
+        if (error.isDown) return this.#tell(); // it is asked again when it is up
         records = []; // it has forgotten the run
       }
       for (const { id, record } of records) this.#take(id, record);
-      this.#changed();
+      this.#tell();
     } while (records.length === AT_ONCE);
     this.requests.addMarks(this.#marks);
     for (const [id, record] of this.#waiting) if (id > this.#since) this.#take(id, record);
     this.#waiting = [];
     this.isWhole = true;
+    this.#tell();
+  }
+
+  #tell() {
+    this.hasBegun = true;
     this.#changed();
   }
 

@@ -59,6 +59,7 @@ export class Timeline {
   }
 
   #draw() {
+    if (this.#run?.hasBegun === false && this.#shown !== null) return; // what is there stays until there is more
     const requests = this.#run?.requests ?? this.#all;
     const { rows, dropped } = requests;
     this.#list.show(rows, requests === this.#shown ? dropped - this.#dropped : 0);

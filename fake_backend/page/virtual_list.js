@@ -56,6 +56,7 @@ export class VirtualList {
   }
 
   #draw() {
+    if (this.#box.getClientRects().length === 0) return; // hidden; it is drawn as soon as it has a size again
     this.#height = parseFloat(getComputedStyle(this.#box).getPropertyValue("--row"));
     this.#boxHeight = this.#box.clientHeight;
     const length = this.#items.length;
