@@ -6,6 +6,13 @@ import { VirtualList } from "./virtual_list.js";
 // A run from which nothing was heard for so long is quiet; it is also over how long the backend measures a rate.
 const QUIET_SECONDS = 5;
 
+const COUNTED = {
+  runs: ["run", "runs"],
+  requests: ["request", "requests"],
+  accepted: ["event accepted", "events accepted"],
+  struck: ["fault struck", "faults struck"],
+};
+
 export class Runs {
   selected = null;
   #runs = new Map();
@@ -89,7 +96,11 @@ export class Runs {
       struck += run.faults;
     }
     const counts = { runs: this.#newestFirst.length, requests, accepted, struck };
-    for (const [name, number] of Object.entries(counts)) write(byId(`count-${name}`), count(number));
+    for (const [name, number] of Object.entries(counts)) {
+      const shown = byId(`count-${name}`);
+      write(shown, count(number));
+      write(shown.previousElementSibling, COUNTED[name][number === 1 ? 0 : 1]);
+    }
   }
 }
 
