@@ -89,17 +89,16 @@ export class Activity {
     if (this.#since === 0 && kind === "" && this.#accepted > MOST_EVENTS) this.#since = this.#accepted - MOST_EVENTS;
     for (;;) {
       const query = new URLSearchParams({ since: this.#since, limit: AT_ONCE, kind });
-      const { events } = await ask("GET", `/_fake/runs/${encodeURIComponent(this.#runId)}/events?${query}`);
+      const { events, cursor } = await ask("GET", `/_fake/runs/${encodeURIComponent(this.#runId)}/events?${query}`);
       if (turn !== this.#turn) return;
-      if (events.length > 0) this.#add(events);
-      else this.#draw(0);
-      if (events.length < AT_ONCE) return;
+      this.#since = cursor;
+      this.#add(events);
+      if (events.length === 0) return; // of large events there are fewer in an answer than were asked for
     }
   }
 
   #add(events) {
-    for (const event of events) this.#events.push({ ...event, changed: event.id, runId: this.#runId });
-    this.#since = events.at(-1).id;
+    for (const event of events) this.#events.push(inShort(event, this.#runId));
     const gone = this.#events.splice(0, Math.max(0, this.#events.length - MOST_EVENTS)).length;
     this.#older += gone;
     this.#draw(gone);
@@ -121,14 +120,19 @@ export class Activity {
   }
 }
 
-function drawEvent(event, button) {
+// What is kept of an event, which may be large: the backend is asked for it when it is clicked.
+function inShort({ id, timestamp, kind, payload }, runId) {
+  const text = printable(JSON.stringify(payload.event), 300);
+  return { id, changed: id, runId, timestamp, kind: printable(kind, 80), seq: payload.seq, text };
+}
+
+function drawEvent({ timestamp, kind, seq, text }, button) {
   button.className = "event";
-  const at = new Date(event.timestamp * 1000);
   button.append(
-    make("span", { className: "time" }, make("time", { text: timeOfDay(at) })),
-    make("span", { className: "seq", text: `#${event.payload.seq}` }),
-    make("bdi", { className: "kind-of", text: printable(event.kind, 80) }),
-    make("bdi", { className: "payload", text: printable(JSON.stringify(event.payload.event), 300) }),
+    make("span", { className: "time" }, make("time", { text: timeOfDay(new Date(timestamp * 1000)) })),
+    make("span", { className: "seq", text: `#${seq}` }),
+    make("bdi", { className: "kind-of", text: kind }),
+    make("bdi", { className: "payload", text }),
   );
 }
 

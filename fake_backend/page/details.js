@@ -11,6 +11,8 @@ const MOST_CHARACTERS = 20_000;
 export class Details {
   #opener = null;
   #row = null;
+  // Raised by each opening, so that a late answer is not taken for that to a later question.
+  #turn = 0;
   #drawnAs = 0;
   #isReading = false;
   #soon = eachFrame(() => this.#readRecords());
@@ -22,13 +24,14 @@ export class Details {
     });
   }
 
-  showEvent(event) {
-    this.#open(`Event ${event.payload.seq} of run ${printable(event.runId, 80)}`);
-    const facts = [
-      ["kind", event.kind],
-      ["accepted", new Date(event.timestamp * 1000).toISOString()],
-    ];
-    byId("details-body").replaceChildren(factList(facts), code(JSON.stringify(event.payload.event, null, 2)));
+  async showEvent({ id, runId, seq }) {
+    const turn = this.#open(`Event ${seq} of run ${printable(runId, 80)}`);
+    const body = await this.#askFor(async () => {
+      const query = new URLSearchParams({ since: id - 1, limit: 1 });
+      const { events } = await ask("GET", `/_fake/runs/${encodeURIComponent(runId)}/events?${query}`);
+      return describeEvent(events.find((event) => event.id === id));
+    });
+    if (turn === this.#turn) byId("details-body").replaceChildren(...body);
   }
 
   showRow(row) {
@@ -58,6 +61,7 @@ export class Details {
     byId("details").hidden = false;
     byId("details").focus({ preventScroll: true });
     byId("details").scrollIntoView({ block: "nearest" });
+    return ++this.#turn;
   }
 
   // The page keeps no records; the backend does, and is asked for those of this request.
@@ -67,19 +71,24 @@ export class Details {
     this.#isReading = true;
     this.#drawnAs = row.changed;
     const of = row.runId === null ? "/_fake" : `/_fake/runs/${encodeURIComponent(row.runId)}`;
-    let body;
-    try {
+    const body = await this.#askFor(async () => {
       const { records } = await ask("GET", `${of}/history?since=${row.id - 1}&limit=${MOST_RECORDS}`);
-      body = this.#describe(row, records.map(({ record }) => record).filter(({ request }) => request === row.number));
-    } catch (error) {
-      if (!(error instanceof AnswerError)) throw error;
-      body = [make("p", { className: "error", text: printable(error.message) })];
-    }
+      return this.#describe(row, records.map(({ record }) => record).filter(({ request }) => request === row.number));
+    });
     this.#isReading = false;
     if (this.#row !== row) return this.#soon();
     write(byId("details-title"), `Request ${row.number}: ${printable(carried(row), 80)}`);
     byId("details-body").replaceChildren(...body);
     this.refresh();
+  }
+
+  async #askFor(describe) {
+    try {
+      return await describe();
+    } catch (error) {
+      if (!(error instanceof AnswerError)) throw error;
+      return [make("p", { className: "error", text: printable(error.message) })];
+    }
   }
 
   #describe(row, records) {
@@ -113,6 +122,15 @@ export class Details {
     if (all > items.length) parts.push(make("p", { className: "more", text: `And ${counted(all - items.length, "more line")}.` }));
     return parts;
   }
+}
+
+function describeEvent(event) {
+  if (event === undefined) return [make("p", { text: "The backend has forgotten this event." })];
+  const facts = [
+    ["kind", event.kind],
+    ["accepted", new Date(event.timestamp * 1000).toISOString()],
+  ];
+  return [factList(facts), code(JSON.stringify(event.payload.event, null, 2))];
 }
 
 function factList(facts) {

@@ -14,7 +14,7 @@ export class RunRequests {
   #all;
   #changed;
   #marks;
-  #since = 0;
+  #last = 0;
   // What is live meanwhile, until all before it is read.
   #waiting = [];
 
@@ -35,10 +35,11 @@ export class RunRequests {
 
   async #read() {
     let records;
+    let cursor = 0;
     do {
-      const query = new URLSearchParams({ since: this.#since, limit: AT_ONCE });
+      const query = new URLSearchParams({ since: cursor, limit: AT_ONCE });
       try {
-        ({ records } = await ask("GET", `/_fake/runs/${encodeURIComponent(this.#runId)}/history?${query}`));
+        ({ records, cursor } = await ask("GET", `/_fake/runs/${encodeURIComponent(this.#runId)}/history?${query}`));
       } catch (error) {
         if (!(error instanceof AnswerError)) throw error;
         if (error.isDown) return this.#tell(); // it is asked again when it is up
@@ -46,9 +47,13 @@ export class RunRequests {
       }
       for (const { id, record } of records) this.#take(id, record);
       this.#tell();
-    } while (records.length === AT_ONCE);
+    } while (records.length > 0); // of large records there are fewer in an answer than were asked for
     this.requests.addMarks(this.#marks);
-    for (const [id, record] of this.#waiting) if (id > this.#since) this.#take(id, record);
+    const read = this.#last;
+    for (const [id, record] of this.#waiting) {
+      // What is about no run is in no run's history.
+      if (id > read || record.type === "BackendWentDown" || record.type === "BackendCameUp") this.#take(id, record);
+    }
     this.#waiting = [];
     this.isWhole = true;
     this.#tell();
@@ -60,7 +65,7 @@ export class RunRequests {
   }
 
   #take(id, record) {
-    this.#since = id;
+    this.#last = id;
     this.requests.begin ??= this.#all.begin; // the times of all runs count from one moment
     this.requests.note(id, record);
   }

@@ -170,9 +170,24 @@ def test_the_activity_of_a_run_is_live_filtered_and_told_in_full(browser: Browse
         assert events.locator(".seq").all_inner_texts() == ["#1", "#4"]
         events.first.click()
         details = page.get_by_role("region", name="Event 1 of run demo")
+        details.locator("pre").wait_for()
         assert '"er": [\n' in (details.locator("pre").text_content() or "")
         page.get_by_label("Kinds that begin with").fill("nothing")
         page.get_by_text('No event whose kind begins with "nothing".').wait_for()
+
+
+def test_large_events_are_read_to_the_last_and_shown_in_part(browser: Browser, stage: Stage) -> None:
+    """An answer of the backend holds few of them; the page goes on, and keeps but the beginning of each."""
+    with opened(browser, stage.backend.url) as page:
+        for seq in range(1, 13):
+            stage.post_event(seq, {"word": "w" * 900_000})
+        page.locator("#runs button").wait_for()
+        page.get_by_role("tab", name="Activity").click()
+        page.get_by_text("12 events", exact=True).wait_for()
+        events = page.get_by_role("list", name="Events").get_by_role("button")
+        events.filter(has_text="#12").click()
+        page.get_by_role("region", name="Event 12").get_by_text("And 880,016 more characters.").wait_for()
+        row(page, "event 12").wait_for(state="attached")
 
 
 def test_the_details_of_a_request_are_all_that_is_known_of_it(browser: Browser, stage: Stage) -> None:
