@@ -7,11 +7,15 @@ bites. `parse_line` reads one line by the rules of the wire protocol ("Requests"
 
 import json
 import math
+import re
 from typing import Any, Final, Literal, NoReturn, TypeAlias
 
 import msgspec
 
 COMPLETION_TYPE: Final = "_posthog/stream_complete"
+
+MOST_LEVELS: Final = 500
+"""How deep the values of a line may be nested, its own object counted: what any Python can write again."""
 
 BadLineText: TypeAlias = Literal[
     "Invalid UTF-8 in event stream",
@@ -112,6 +116,8 @@ class LineSplitter:
 
 def parse_line(line: bytes) -> ParsedLine:
     """Read one line that isn't white space. Never raises: what is wrong with a line is part of what it says."""
+    if line.count(b"[") + line.count(b"{") > MOST_LEVELS and _is_too_deep(line):
+        return BadLine("Invalid JSON line")
     try:
         payload = _decode_json(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -139,6 +145,19 @@ def parse_line(line: bytes) -> ParsedLine:
         return BadLine("Event payload must be an object")
     return EventLine(seq, event, len(payload) == 2)  # noqa: PLR2004 - `seq` and `event`, and nothing besides
 
+
+def _is_too_deep(line: bytes) -> bool:
+    level = 0
+    for found in _STRING_OR_BRACKET.finditer(line):
+        level += _STEPS.get(found[0], 0)
+        if level > MOST_LEVELS:
+            return True
+    return False
+
+
+# A string without an end reaches to the end of the line, so that nothing is looked at twice.
+_STRING_OR_BRACKET: Final = re.compile(rb'"(?:[^"\\]|\\.)*+\\?(?:"|\Z)|[][{}]', flags=re.DOTALL)
+_STEPS: Final = {b"[": 1, b"{": 1, b"]": -1, b"}": -1}
 
 _decode_json: Final = msgspec.json.Decoder().decode
 

@@ -197,3 +197,35 @@ def test_a_fast_and_a_slow_parser_agree(line: bytes) -> None:
         assert fast == OBJECT
     else:
         assert fast not in (UTF8, JSON, OBJECT)
+
+
+def _deep(levels: int, beside: bytes = b"1") -> bytes:
+    """An event line of so many levels."""
+    return b'{"seq":1,"event":{"a":' + b"[" * (levels - 2) + beside + b"]" * (levels - 2) + b"}}"
+
+
+@pytest.mark.parametrize(
+    ("line", "is_event"),
+    [
+        (_deep(500), True),
+        (_deep(501), False),
+        (_deep(500, b'"' + b"[" * 1_000 + b'"'), True),
+        (_deep(500, b'"\\\\\\"' + b"{" * 1_000 + b'"'), True),
+        (_deep(3, b",".join([b"[]"] * 1_000)), True),
+        (b'{"seq":1,"event":{"a":"' + b'\\"[' * 300_000 + b"\\", False),
+    ],
+    ids=[
+        "just",
+        "one more",
+        "brackets in a string",
+        "behind an escaped quote",
+        "side by side",
+        "a string without an end",
+    ],
+)
+def test_how_deep_a_line_may_be(line: bytes, *, is_event: bool) -> None:
+    """Five hundred levels, on every Python; brackets in strings don't count, nor do those that stand side by side."""
+    parsed = parse_line(line)
+    assert isinstance(parsed, EventLine) is is_event
+    if not is_event:
+        assert parsed == BadLine("Invalid JSON line")
