@@ -43,7 +43,7 @@ def tests(session: nox.Session) -> None:
     """Run the tests, with the floor of their coverage; arguments go to pytest."""
     _install(session, "test")
     # A part of the tests covers a part of the code: the floor is for all of them.
-    everything = ["-n", "logical", "--cov", "--cov-branch", "--cov-report=term"]
+    everything = ["-n", "logical", "--dist", "loadgroup", "--cov", "--cov-branch", "--cov-report=term"]
     session.run("pytest", *(session.posargs or everything))
 
 

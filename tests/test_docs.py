@@ -20,6 +20,8 @@ from fake_backend.fault_file import parse_faults
 from reference.sender import EventStreamSender, SenderConfig
 from sendproof.check import check
 
+pytestmark = pytest.mark.one_python
+
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]

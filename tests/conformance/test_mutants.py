@@ -18,6 +18,9 @@ from tests.conformance.mutants.matrix import perform
 from tests.conformance.mutants.page import render
 from tests.conformance.mutants.plain_sender import PlainSender
 
+# In one process, which performs each mutant once, and without tracing each line of what other tests cover.
+pytestmark = [pytest.mark.one_python, pytest.mark.no_cover, pytest.mark.xdist_group("mutants")]
+
 LIVELY_BY_DOING_NOTHING = {"LIV-1", "LIV-3", "DRN-3", "DRN-5", "DRN-7"}
 QUICK = ("a-backend-that-does-nothing-wrong", "two-runs-in-one-process", "a-handoff", "completions-answered-403")
 

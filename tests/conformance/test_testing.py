@@ -11,6 +11,8 @@ import pytest
 
 from conformance.scenarios import SCENARIOS
 
+pytestmark = pytest.mark.one_python
+
 pytest_plugins = ["pytester"]
 
 Run: TypeAlias = Callable[..., pytest.RunResult]

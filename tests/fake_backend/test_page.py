@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser
 
+pytestmark = pytest.mark.one_python
+
 HOSTILE = "<img src=x onerror=alert(1)>\u202e\u0007</script>\"'&"
 HOSTILE_AS_SHOWN = "<img src=x onerror=alert(1)>\\u{202e}\\u{7}</script>"
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from conformance.settings import Settings
 
+pytestmark = pytest.mark.one_python
+
 REFERENCE = "reference.adapter:create_sender"
 DOUBLES = "tests.conformance.mutants.delivery:RenumbersAfterAReset"
 HERE = "tests.sendproof.test_simulate"

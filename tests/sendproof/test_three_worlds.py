@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from click.testing import Result
 
+pytestmark = pytest.mark.one_python
+
 REFERENCE = ("--sender", "reference.adapter:create_sender")
 RENUMBERS = ("--sender", "tests.conformance.mutants.delivery:RenumbersAfterAReset")
 NOWHERE = ("--toxiproxy", "http://127.0.0.1:1")

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page
 
+pytestmark = pytest.mark.one_python
+
 WIDE, NARROW, PHONE = 1280, 360, 320
 
 

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from conformance.search import Examined
     from conformance.search.schedule import NetworkEvent
 
+pytestmark = pytest.mark.one_python
+
 REFERENCE = "reference.adapter:create_sender"
 LOST_ANSWER = FaultRule(fault=ResetPeer(phase="after-accept"), of="data", requests=(1,))
 ONCE_BLAMED = Path(__file__).parent / "once_blamed"

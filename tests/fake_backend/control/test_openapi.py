@@ -17,6 +17,8 @@ from fake_backend.control.openapi import document
 from fake_backend.control.routes import EVENT_STREAM, ROUTES
 from tests.fake_backend.control.asking import asking
 
+pytestmark = pytest.mark.one_python
+
 DOCUMENT: dict[str, Any] = json.loads(encode(document(ROUTES, version="test")))
 
 # A stream has no end, and its frames no schema: tests of their own read them.
