@@ -8,6 +8,7 @@ bites. `parse_line` reads one line by the rules of the wire protocol ("Requests"
 import json
 import math
 import re
+from contextlib import suppress
 from typing import Any, Final, Literal, NoReturn, TypeAlias
 
 import msgspec
@@ -116,19 +117,12 @@ class LineSplitter:
 
 def parse_line(line: bytes) -> ParsedLine:
     """Read one line that isn't white space. Never raises: what is wrong with a line is part of what it says."""
-    if line.count(b"[") + line.count(b"{") > MOST_LEVELS and _is_too_deep(line):
-        return BadLine("Invalid JSON line")
     try:
         payload = _decode_json(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        # msgspec is fast and stricter than JSON: it refuses escaped lone surrogates and integers of many digits,
-        # which a backend takes. What it refuses is therefore asked again of the standard library.
-        try:
-            payload = _decode_json_leniently(line)
-        except UnicodeDecodeError:
-            return BadLine("Invalid UTF-8 in event stream")
-        except (ValueError, RecursionError):
-            return BadLine("Invalid JSON line")
+    except UnicodeDecodeError:
+        return BadLine("Invalid UTF-8 in event stream")
+    except (ValueError, RecursionError):
+        return BadLine("Invalid JSON line")
     if type(payload) is not dict:
         return BadLine("Each event line must be a JSON object")
     if payload.get("type") == COMPLETION_TYPE:
@@ -159,11 +153,20 @@ def _is_too_deep(line: bytes) -> bool:
 _STRING_OR_BRACKET: Final = re.compile(rb'"(?:[^"\\]|\\.)*+\\?(?:"|\Z)|[][{}]', flags=re.DOTALL)
 _STEPS: Final = {b"[": 1, b"{": 1, b"]": -1, b"}": -1}
 
-_decode_json: Final = msgspec.json.Decoder().decode
+_decode_quickly: Final = msgspec.json.Decoder().decode
 
 
-def _decode_json_leniently(line: bytes) -> Any:
-    return json.loads(line.decode(), parse_constant=_refuse_constant, parse_float=_finite_float)
+def _decode_json(line: bytes) -> Any:
+    is_too_deep = line.count(b"[") + line.count(b"{") > MOST_LEVELS and _is_too_deep(line)
+    if not is_too_deep:
+        # msgspec is fast and stricter than JSON: it refuses escaped lone surrogates and integers of many digits,
+        # which a backend takes. What it refuses is therefore asked again of the standard library.
+        with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return _decode_quickly(line)
+    text = line.decode()
+    if is_too_deep:
+        raise ValueError(f"nested deeper than {MOST_LEVELS} levels")
+    return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite_float)
 
 
 def _refuse_constant(name: str) -> NoReturn:

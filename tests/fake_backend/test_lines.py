@@ -228,4 +228,10 @@ def test_how_deep_a_line_may_be(line: bytes, *, is_event: bool) -> None:
     parsed = parse_line(line)
     assert isinstance(parsed, EventLine) is is_event
     if not is_event:
-        assert parsed == BadLine("Invalid JSON line")
+        assert parsed == JSON
+
+
+@pytest.mark.parametrize("levels", [3, 501])
+def test_what_is_no_text_is_no_text_however_deep(levels: int) -> None:
+    """Bytes that aren't UTF-8 are told as such before anything that they might say is looked at."""
+    assert parse_line(_deep(levels, b'"\xff"')) == UTF8
