@@ -14,12 +14,14 @@ from reference.adapter import create_sender as create_reference_sender
 from tests.conformance.mutants import MUTANTS, Mutant
 from tests.conformance.mutants.inert import ClaimsEverythingAndDoesNothing, DoesNothing
 from tests.conformance.mutants.legal import LEGAL
-from tests.conformance.mutants.matrix import perform
-from tests.conformance.mutants.page import render
+from tests.conformance.mutants.matrix import fails_also, perform
+from tests.conformance.mutants.page import read, render
 from tests.conformance.mutants.plain_sender import PlainSender
 
-# In one process, which performs each mutant once, and without tracing each line of what other tests cover.
-pytestmark = [pytest.mark.one_python, pytest.mark.no_cover, pytest.mark.xdist_group("mutants")]
+# Minutes of performances, of code that other tests cover.
+pytestmark = [pytest.mark.one_python, pytest.mark.no_cover]
+
+PAGE = (Path(__file__).parents[2] / "docs" / "mutants.md").read_text(encoding="utf-8")
 
 LIVELY_BY_DOING_NOTHING = {"LIV-1", "LIV-3", "DRN-3", "DRN-5", "DRN-7"}
 QUICK = ("a-backend-that-does-nothing-wrong", "two-runs-in-one-process", "a-handoff", "completions-answered-403")
@@ -37,17 +39,17 @@ def judged(verdicts: list[Verdict], judgement: Judgement) -> set[str]:
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: f"{mutant.rule}-{mutant.name}")
 def test_a_mutant_fails_its_rule_for_its_bug(mutant: Mutant) -> None:
-    """Each broken sender is failed by the rule that it names, and the sentence says why."""
+    """Each broken sender is failed by the rule that it names, and the sentence says why; the page tells what else."""
     found = perform(mutant)
     sentences = found.sentences.get(mutant.rule, frozenset())
     assert [sentence for sentence in sentences if mutant.says in sentence], sentences
     assert found.errors == ()
+    assert read(PAGE)[mutant.name] == fails_also(mutant, found)
 
 
-def test_the_page_of_mutants_is_made_of_what_they_do() -> None:
-    """docs/mutants.md is what `python -m tests.conformance.mutants.page` prints."""
-    page = Path(__file__).parents[2] / "docs" / "mutants.md"
-    assert page.read_text(encoding="utf-8") == render()
+def test_the_page_of_mutants_is_as_it_is_made() -> None:
+    """docs/mutants.md is what `python -m tests.conformance.mutants.page` prints, given what the page says fails each."""
+    assert render(read(PAGE)) == PAGE
 
 
 def test_every_rule_is_failed_by_a_mutant() -> None:

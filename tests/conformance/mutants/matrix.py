@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING
 
 from conformance.catalogue import CAPABILITIES, RULES, rule_of
@@ -28,11 +27,10 @@ class Performance:
     errors: tuple[str, ...]
 
 
-@cache
 def perform(mutant: Mutant) -> Performance:
     """Perform the scenarios that attack the rule that a mutant names, and judge the histories by every rule.
 
-    All mutants in all scenarios would take minutes. Each is performed once in a process.
+    All mutants in all scenarios would take minutes.
     """
     verdicts = judge(
         mutant.make,
@@ -49,3 +47,8 @@ def perform(mutant: Mutant) -> Performance:
         },
         errors=tuple(error for verdict in verdicts for _, error in verdict.errors),
     )
+
+
+def fails_also(mutant: Mutant, found: Performance) -> tuple[str, ...]:
+    """The rules that fail a mutant besides its own."""
+    return tuple(rule.id for rule in RULES if rule.id in found.sentences and rule.id != mutant.rule)

@@ -1,14 +1,22 @@
-"""Makes docs/mutants.md of what the mutants do: `python -m tests.conformance.mutants.page > docs/mutants.md`."""
+"""Makes docs/mutants.md of what the mutants do: `python -m tests.conformance.mutants.page > docs/mutants.md`.
+
+The page can be read back, so that a test of one mutant sees whether the page tells the truth about it.
+"""
 
 from __future__ import annotations
 
 import sys
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from conformance.catalogue import RULES
 from tests.conformance.mutants import MUTANTS
-from tests.conformance.mutants.matrix import perform
+from tests.conformance.mutants.matrix import fails_also, perform
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_HEADINGS = "| rule | mutant | its bug | how the failure reads | fails also |"
 _HEAD = """\
 # The mutants
 
@@ -24,22 +32,19 @@ fails it there; LIV-1, which is measured in real time, isn't counted.
 """
 
 
-def render() -> str:
-    """The page, as Markdown."""
+def render(also: Mapping[str, tuple[str, ...]]) -> str:
+    """The page, as Markdown, given what else fails each mutant."""
     order = {rule.id: place for place, rule in enumerate(RULES)}
     mutants = sorted(MUTANTS, key=lambda mutant: (order[mutant.rule], mutant.name))
-    parts = [
-        _HEAD,
-        "| rule | mutant | its bug | how the failure reads | fails also |",
-        "| --- | --- | --- | --- | --- |",
-    ]
+    parts = [_HEAD, _HEADINGS, "| --- | --- | --- | --- | --- |"]
     others: dict[str, list[str]] = {rule.id: [] for rule in RULES}
     for mutant in mutants:
-        also = [rule.id for rule in RULES if rule.id in perform(mutant).sentences and rule.id != mutant.rule]
-        for rule_id in also:
+        for rule_id in also[mutant.name]:
             others[rule_id].append(mutant.name)
         bug = " ".join(mutant.bug.split())
-        parts.append(f"| {mutant.rule} | {mutant.name} | {bug} | … {mutant.says} … | {', '.join(also)} |")
+        parts.append(
+            f"| {mutant.rule} | {mutant.name} | {bug} | … {mutant.says} … | {', '.join(also[mutant.name])} |"
+        )
     parts += ["\n## Rules, and who fails them\n", "| rule | mutants of it | fails also |", "| --- | --- | --- |"]
     named = {rule_id: [each.name for each in group] for rule_id, group in groupby(mutants, lambda each: each.rule)}
     parts += [
@@ -48,5 +53,12 @@ def render() -> str:
     return "\n".join(parts) + "\n"
 
 
+def read(page: str) -> dict[str, tuple[str, ...]]:
+    """What else fails each mutant, by the page."""
+    rows = page.partition(_HEADINGS)[2].partition("\n\n")[0].splitlines()[2:]
+    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+    return {row[1]: tuple(row[-1].split(", ")) if row[-1] else () for row in cells}
+
+
 if __name__ == "__main__":
-    sys.stdout.write(render())
+    sys.stdout.write(render({mutant.name: fails_also(mutant, perform(mutant)) for mutant in MUTANTS}))
