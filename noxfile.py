@@ -48,7 +48,7 @@ def tests(session: nox.Session) -> None:
         return
     on_all_cores = ["-n", "logical"]
     session.run("pytest", *on_all_cores, "-m", "not no_cover", "--cov", "--cov-branch", "--cov-report=term")
-    # In a run of their own: pytest-cov goes on tracing them in the processes of xdist, which takes three times as long.
+    # What is long, and covered by others, in a run of its own: pytest-cov would trace it in the processes of xdist.
     session.run("pytest", *on_all_cores, "-m", "no_cover")
 
 

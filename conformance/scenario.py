@@ -46,7 +46,9 @@ if TYPE_CHECKING:
 Factory: TypeAlias = "Callable[[Settings], Any]"
 
 TOKEN = "the-token-of-the-suite"  # noqa: S105 - a token of a fake backend is no secret
-_POLL = 0.02
+_LOOK_AGAIN = 0.02
+_LOOK_AGAIN_SHARE = 0.01
+"""The share of the time waited so far after which to look again, so that what never comes isn't looked for so often."""
 _QUIET_AT_THE_END = 1.0
 _A_FLOOD = 2_000
 _NEWS = 0.1
@@ -146,11 +148,12 @@ class Stage:
 
     async def until(self, condition: Callable[[], bool], within: float = 60.0) -> bool:
         """Wait until something is so; gives whether it came to be within so many seconds of the script."""
-        deadline = self.now() + self.seconds(within)
+        began = self.now()
+        deadline = began + self.seconds(within)
         while not condition():
             if self.now() >= deadline:
                 return False
-            await self.pause(_POLL)
+            await asyncio.sleep(max(self.seconds(_LOOK_AGAIN), _LOOK_AGAIN_SHARE * (self.now() - began)))
         return True
 
     async def quiet_end(self) -> None:

@@ -20,7 +20,7 @@ from fake_backend.fault_file import parse_faults
 from reference.sender import EventStreamSender, SenderConfig
 from sendproof.check import check
 
-pytestmark = pytest.mark.one_python
+pytestmark = [pytest.mark.one_python, pytest.mark.no_cover]
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

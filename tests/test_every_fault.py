@@ -220,6 +220,7 @@ def test_every_fault_is_tested_on_the_wire() -> None:
     assert {type(fault) for fault, _, _ in EFFECTS} == set(KINDS.values())
 
 
+@pytest.mark.no_cover
 def test_every_fault_is_met_in_a_scenario(caplog: pytest.LogCaptureFixture) -> None:
     """The reference sender is struck by each while it is judged."""
     caplog.set_level(logging.CRITICAL)

@@ -19,7 +19,7 @@ from tests.fake_backend.on_page import opened, requests_of, row, told
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.one_python
+pytestmark = [pytest.mark.one_python, pytest.mark.no_cover]
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

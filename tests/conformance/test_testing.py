@@ -11,7 +11,7 @@ import pytest
 
 from conformance.scenarios import SCENARIOS
 
-pytestmark = pytest.mark.one_python
+pytestmark = [pytest.mark.one_python, pytest.mark.no_cover]
 
 pytest_plugins = ["pytester"]
 

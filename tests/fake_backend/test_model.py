@@ -13,6 +13,8 @@ from tests.fake_backend.model_strategies import EXCHANGES, FRAMED_EXCHANGES, LIM
 from tests.fake_backend.model_traffic import COMPLETION, EVENT, Exchange, Leave, LineSpec, RequestSpec
 from tests.fake_backend.model_trial import compare
 
+pytestmark = pytest.mark.no_cover
+
 
 @pytest.fixture(autouse=True, scope="module")
 def _quiet_server() -> Iterator[None]:

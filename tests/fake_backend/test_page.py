@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser
 
-pytestmark = pytest.mark.one_python
+pytestmark = [pytest.mark.one_python, pytest.mark.no_cover]
 
 HOSTILE = "<img src=x onerror=alert(1)>\u202e\u0007</script>\"'&"
 HOSTILE_AS_SHOWN = "<img src=x onerror=alert(1)>\\u{202e}\\u{7}</script>"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from click.testing import Result
 
-pytestmark = pytest.mark.one_python
+pytestmark = [pytest.mark.one_python, pytest.mark.no_cover]
 
 REFERENCE = ("--sender", "reference.adapter:create_sender")
 RENUMBERS = ("--sender", "tests.conformance.mutants.delivery:RenumbersAfterAReset")

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from conformance.search import Examined
     from conformance.search.schedule import NetworkEvent
 
-pytestmark = pytest.mark.one_python
+pytestmark = [pytest.mark.one_python, pytest.mark.no_cover]
 
 REFERENCE = "reference.adapter:create_sender"
 LOST_ANSWER = FaultRule(fault=ResetPeer(phase="after-accept"), of="data", requests=(1,))

@@ -17,7 +17,7 @@ from fake_backend.control.openapi import document
 from fake_backend.control.routes import EVENT_STREAM, ROUTES
 from tests.fake_backend.control.asking import asking
 
-pytestmark = pytest.mark.one_python
+pytestmark = [pytest.mark.one_python, pytest.mark.no_cover]
 
 DOCUMENT: dict[str, Any] = json.loads(encode(document(ROUTES, version="test")))
 

@@ -13,6 +13,7 @@ from collections import defaultdict
 from itertools import pairwise
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -345,7 +346,7 @@ class CoreAgainstBackend(RuleBasedStateMachine):
         return set(self.dropped_later) if dropped else set()
 
 
-TestCoreAgainstBackend = CoreAgainstBackend.TestCase
+TestCoreAgainstBackend = pytest.mark.no_cover(CoreAgainstBackend.TestCase)
 TestCoreAgainstBackend.settings = settings(
     max_examples=300, stateful_step_count=60, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
