@@ -70,6 +70,8 @@ def table_of_rule(rule: FaultRule) -> dict[str, Any]:
 def _convert(key: Key, value: object, hint: Any) -> object:
     if value is False and NoneType in get_args(hint):
         return None
+    if isinstance(value, list) and not value:
+        raise ValueError(f"{key.name} is []; it names one at least, or is left out")
     try:
         return msgspec.convert(value, hint)
     except msgspec.ValidationError as error:

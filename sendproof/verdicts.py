@@ -88,8 +88,13 @@ def list_rules(console: Console, rules: Sequence[Rule], scenarios: Sequence[Scen
 def print_violation(console: Console, violation: Violation, *, began: float, indent: int) -> None:
     """Print a contradiction, and the records behind it with their times since the beginning."""
     print_indented(console, Text(violation.sentence, style="red"), by=indent)
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     for record in sorted(violation.records, key=lambda each: each.time):
-        print_indented(console, Text(f"{record.time - began:9.3f} s  {in_words(record)}"), by=indent)
+        table.add_row(f"{record.time - began:9.3f} s", in_words(record))
+    if violation.records:
+        print_indented(console, table, by=indent)
 
 
 def _in_a_word(verdict: Verdict) -> Text:
@@ -205,6 +210,6 @@ def _count(verdicts: Sequence[Verdict]) -> str:
     return line
 
 
-def print_indented(console: Console, text: Text | str, *, by: int) -> None:
-    """Print a paragraph with a margin on its left."""
-    console.print(Padding(text, (0, 0, 0, by), expand=False))
+def print_indented(console: Console, what: Text | Table | str, *, by: int) -> None:
+    """Print a paragraph, or a table, with a margin on its left."""
+    console.print(Padding(what, (0, 0, 0, by), expand=False))

@@ -63,7 +63,7 @@ class FaultRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     fault: Fault
     of: Annotated[RequestKind, Meta(description="sync: no body; data: events; completion: begins with one")] = "any"
     requests: Annotated[tuple[int, ...], Meta(description="these requests, counted from 1 in each run and kind")] = ()
-    every: Annotated[int, Meta(description="3: the 3rd, the 6th, and so on, of each run and kind; 0: each")] = 0
+    every: Annotated[int, Meta(description="3: the 3rd, the 6th, and so on, of each run and kind; 1: each")] = 1
     events: Annotated[tuple[int, ...], Meta(description="a request that carries one of these numbers")] = ()
     probability: Annotated[float | None, Meta(description="by chance, from 0 (never) to 1 (always)")] = None
     seed: Annotated[int, Meta(description="what the chance follows from, besides the request")] = 0
@@ -75,7 +75,7 @@ class FaultRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         for index in self.requests:
             if index < 1:
                 raise ValueError(f"requests has {index}; requests are counted from 1")
-        if self.every < 0:
+        if self.every < 1:
             raise ValueError(f"every is {self.every}; it is 1 for each request, 2 for each second one, and so on")
         if self.times is not None and self.times < 1:
             raise ValueError(f"times is {self.times}; it is how many requests are struck at the most, from 1")
@@ -93,7 +93,7 @@ class FaultRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         return (
             (self.run_id is None or self.run_id == run_id)
             and (not self.requests or index in self.requests)
-            and (self.every == 0 or index % self.every == 0)
+            and index % self.every == 0
         )
 
     def scaled(self, factor: float) -> "FaultRule":

@@ -130,7 +130,7 @@ function ruleWords({ of, requests, every, events, times, run_id: runId, ...fault
   const words = [faultWords(fault)];
   if (of && of !== "any") words.push(`of ${of}`);
   if (requests?.length) words.push(`requests ${requests.join(", ")}`);
-  if (every) words.push(`every ${every}`);
+  if (every > 1) words.push(`every ${every}`);
   if (events?.length) words.push(`events ${events.join(", ")}`);
   if (times) words.push(times === 1 ? "once" : `${times} times`);
   if (runId) words.push(`in run ${runId}`);

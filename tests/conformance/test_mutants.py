@@ -48,7 +48,7 @@ def test_a_mutant_fails_its_rule_for_its_bug(mutant: Mutant) -> None:
 
 
 def test_the_page_of_mutants_is_as_it_is_made() -> None:
-    """docs/mutants.md is what `python -m tests.conformance.mutants.page` prints, given what the page says fails each."""
+    """It is what `python -m tests.conformance.mutants.page` prints, given that what it says of each mutant is so."""
     assert render(read(PAGE)) == PAGE
 
 

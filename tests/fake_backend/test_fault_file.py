@@ -116,6 +116,9 @@ FIRST = '[[fault]]\nkind = "reset_peer"\n\n'
         ('[[fault]]\nkind = "stall"\nrequests = 2', "requests is 2; expected list of integers"),
         ('[[fault]]\nkind = "stall"\nrequests = ["2"]', r"requests is \['2'\]; expected list of integers"),
         ('[[fault]]\nkind = "stall"\nrequests = [0]', "requests has 0; requests are counted from 1"),
+        ('[[fault]]\nkind = "stall"\nrequests = []', r"requests is \[\]; it names one at least, or is left out"),
+        ('[[fault]]\nkind = "stall"\nof = "data"\nevents = []', r"events is \[\]; it names one at least"),
+        ('[[fault]]\nkind = "stall"\nevery = 0', "every is 0; it is 1 for each request"),
         ('[[fault]]\nkind = "status"\nstatus = 99', "status is 99; an answer has one from 200 to 599"),
         ('[[fault]]\nkind = "status"\nstatus = true', "status is True; expected integer"),
         (

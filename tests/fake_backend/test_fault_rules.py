@@ -211,7 +211,7 @@ def test_a_rule_chooses_its_requests(selectors: dict[str, Any], struck: list[int
         (Status, {"status": 503, "headers": {"a": "b\r\nc: d"}}, "a value holds no control characters"),
         (Partial, {"lines": -1}, "lines is -1; it is how many lines are taken, from 0"),
         (FaultRule, {"fault": ResetPeer(), "requests": (0,)}, "requests has 0; requests are counted from 1"),
-        (FaultRule, {"fault": ResetPeer(), "every": -3}, "every is -3"),
+        (FaultRule, {"fault": ResetPeer(), "every": 0}, "every is 0; it is 1 for each request"),
         (FaultRule, {"fault": ResetPeer(), "times": 0}, "times is 0; .* at the most, from 1"),
         (FaultRule, {"fault": ResetPeer(), "probability": -0.1}, r"probability is -0.1; it is from 0 .* to 1 \(each"),
         (FaultRule, {"fault": ResetPeer(), "probability": 1.5}, "probability is 1.5; it is from 0"),

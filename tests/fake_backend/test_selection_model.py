@@ -112,7 +112,7 @@ class Model:
                 rule.of in {"any", post.kind},
                 rule.run_id in {None, post.run},
                 index in (rule.requests or (index,)),
-                index % (rule.every or 1) == 0,
+                index % rule.every == 0,
                 not rule.events or any(seq in carried for seq in rule.events),
                 start <= uptime < end,
                 rule.times is None or each.times < rule.times,

@@ -42,9 +42,7 @@ def render(also: Mapping[str, tuple[str, ...]]) -> str:
         for rule_id in also[mutant.name]:
             others[rule_id].append(mutant.name)
         bug = " ".join(mutant.bug.split())
-        parts.append(
-            f"| {mutant.rule} | {mutant.name} | {bug} | … {mutant.says} … | {', '.join(also[mutant.name])} |"
-        )
+        parts.append(f"| {mutant.rule} | {mutant.name} | {bug} | … {mutant.says} … | {', '.join(also[mutant.name])} |")
     parts += ["\n## Rules, and who fails them\n", "| rule | mutants of it | fails also |", "| --- | --- | --- |"]
     named = {rule_id: [each.name for each in group] for rule_id, group in groupby(mutants, lambda each: each.rule)}
     parts += [
