@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 _HOPELESS = 12
 """So many scenarios in a row that can't be judged are enough: each may cost the whole time to wait for an answer."""
+_MANY = 4
+"""So many failed rules are too many to begin with just any of them."""
 
 
 class Judgement(StrEnum):
@@ -86,6 +88,21 @@ class Verdict:
         if self.errors:
             return Judgement.NOT_JUDGED
         return Judgement.PASSED if self.scenarios else Judgement.SKIPPED
+
+
+def where_to_begin(verdicts: Sequence[Verdict]) -> tuple[str, ...]:
+    """Where many rules failed: those that failed in some scenario in which no other did, for the rest may follow.
+
+    Nothing where few failed, or where that would be none, or all of them. What is known to fail doesn't count.
+    """
+    failed = [verdict for verdict in verdicts if verdict.failures and verdict.known is None]
+    together: dict[str, set[str]] = {}
+    for verdict in failed:
+        for failure in verdict.failures:
+            together.setdefault(failure.scenario.name, set()).add(verdict.rule.id)
+    alone = {rule for rules in together.values() if len(rules) == 1 for rule in rules}
+    first = tuple(verdict.rule.id for verdict in failed if verdict.rule.id in alone)
+    return first if len(failed) >= _MANY and len(first) < len(failed) else ()
 
 
 def level_reached(verdicts: Sequence[Verdict]) -> str | None:

@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from conformance.judge import Judgement, level_reached
+from conformance.judge import Judgement, level_reached, where_to_begin
 from conformance.prose import in_words
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ STYLES = {
 _SCENARIOS_IN_FULL = 2
 _VIOLATIONS_IN_FULL = 2
 _SCENARIOS_NAMED = 6
-_MANY = 4
 _WIDTH_OF_A_FILE = 120
 
 
@@ -64,7 +63,7 @@ def print_verdicts(console: Console, title: str, verdicts: Sequence[Verdict]) ->
     _print_errors(console, verdicts)
     _print_skipped(console, verdicts)
     _print_spared(console, verdicts)
-    _print_where_to_begin(console, failed)
+    _print_where_to_begin(console, verdicts)
     console.print()
     console.print(_count(verdicts), soft_wrap=True)
     level = level_reached(verdicts)
@@ -163,17 +162,9 @@ def _print_spared(console: Console, verdicts: Sequence[Verdict]) -> None:
         )
 
 
-def _print_where_to_begin(console: Console, failed: Sequence[Verdict]) -> None:
-    """Where many rules failed: those that failed in some scenario in which no other did, for the rest may follow."""
-    if len(failed) < _MANY:
-        return
-    together: dict[str, set[str]] = {}
-    for verdict in failed:
-        for failure in verdict.failures:
-            together.setdefault(failure.scenario.name, set()).add(verdict.rule.id)
-    alone = {rule for rules in together.values() if len(rules) == 1 for rule in rules}
-    first = [verdict.rule.id for verdict in failed if verdict.rule.id in alone]
-    if first and len(first) < len(failed):
+def _print_where_to_begin(console: Console, verdicts: Sequence[Verdict]) -> None:
+    first = where_to_begin(verdicts)
+    if first:
         console.print()
         console.print(
             Text("Begin with:", style="bold"),

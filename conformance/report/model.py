@@ -184,6 +184,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         level: How far it conforms; None where not every MUST rule was among what was judged.
         headline: The verdict in a line: the level, or what became of the rules that were judged.
         counts: How many rules passed, failed, and so on.
+        begin_with: Where many rules failed: the ids of those that failed where no other did; the rest may follow.
         rules: The rules, in the order of the catalogue.
         made_by: The program and its version.
         format: What this is; it changes when a reader must.
@@ -194,6 +195,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     level: str | None
     headline: str
     counts: Counts
+    begin_with: tuple[str, ...]
     rules: tuple[RuleReport, ...]
     made_by: str
     format: Literal["sendproof-report/1"] = "sendproof-report/1"

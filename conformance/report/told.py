@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from itertools import chain, count, groupby
 from typing import TYPE_CHECKING
 
-from conformance.judge import Judgement, level_reached
+from conformance.judge import Judgement, level_reached, where_to_begin
 from conformance.printable import printable
 from conformance.prose import in_words
 from conformance.report.model import (
@@ -53,6 +53,7 @@ def report_of(verdicts: Sequence[Verdict], *, subject: str, world: str, replay: 
         level=level,
         headline=_headline(counts, len(rules)) if level is None else level,
         counts=counts,
+        begin_with=where_to_begin(verdicts),
         rules=rules,
         made_by=made_by(),
     )

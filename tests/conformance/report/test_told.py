@@ -9,7 +9,7 @@ import pytest
 
 from conformance.catalogue import rule_of
 from conformance.judge import Verdict
-from conformance.report import told
+from conformance.report import to_html, told
 from conformance.report.model import Moment
 from conformance.report.told import _letters
 from conformance.scenarios import SCENARIOS
@@ -138,6 +138,16 @@ def test_what_could_not_be_judged_is_told_once_with_its_scenarios() -> None:
         ("it raised", ("broken", "another")),
         ("it hung", ("third",)),
     ]
+
+
+def test_it_is_told_where_to_begin_where_many_failed() -> None:
+    """With a rule that failed where no other did, and by a link to it."""
+    history = doubled().history()
+    together = [failed_by(history, rule_id=rule) for rule in ("DLV-1", "DLV-3", "DRN-1")]
+    report = report_on([*together, failed("DLV-2", history)])
+    assert report.begin_with == ("DLV-2",)
+    assert '<b>Begin with:</b> <a href="#DLV-2">DLV-2</a>. The others' in to_html(report)
+    assert report_on(together).begin_with == ()
 
 
 def test_the_command_that_judges_a_rule_again_names_it() -> None:
