@@ -221,6 +221,7 @@ def test_every_fault_is_tested_on_the_wire() -> None:
 
 
 @pytest.mark.no_cover
+@pytest.mark.one_python
 def test_every_fault_is_met_in_a_scenario(caplog: pytest.LogCaptureFixture) -> None:
     """The reference sender is struck by each while it is judged."""
     caplog.set_level(logging.CRITICAL)

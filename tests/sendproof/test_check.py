@@ -99,6 +99,7 @@ def test_the_reference_sender_passes() -> None:
 
 
 @pytest.mark.no_cover
+@pytest.mark.one_python
 @pytest.mark.parametrize(
     ("asked", "counted", "reached"),
     [
@@ -125,6 +126,7 @@ def test_rules_can_be_picked() -> None:
 
 
 @pytest.mark.no_cover
+@pytest.mark.one_python
 @pytest.mark.parametrize(
     ("sender", "rule", "says"),
     [

@@ -39,6 +39,7 @@ def test_a_schedule_does_not_depend_on_the_hash_seed() -> None:
 
 
 @pytest.mark.no_cover
+@pytest.mark.one_python
 def test_all_kinds_of_trouble_are_drawn() -> None:
     """A thousand schedules hold each fault of the backend, each event of the network, and each step."""
     drawer = Drawer()
