@@ -93,6 +93,7 @@ class Verdict:
 def where_to_begin(verdicts: Sequence[Verdict]) -> tuple[str, ...]:
     """Where many rules failed: those that failed in some scenario in which no other did, for the rest may follow.
 
+    Where several failed, and none of those, the first of the catalogue is taken: no scenario is without one of them.
     Nothing where few failed, or where that would be none, or all of them. What is known to fail doesn't count.
     """
     failed = [verdict for verdict in verdicts if verdict.failures and verdict.known is None]
@@ -101,6 +102,9 @@ def where_to_begin(verdicts: Sequence[Verdict]) -> tuple[str, ...]:
         for failure in verdict.failures:
             together.setdefault(failure.scenario.name, set()).add(verdict.rule.id)
     alone = {rule for rules in together.values() if len(rules) == 1 for rule in rules}
+    for rules in together.values():
+        if not rules & alone:
+            alone.add(next(verdict.rule.id for verdict in failed if verdict.rule.id in rules))
     first = tuple(verdict.rule.id for verdict in failed if verdict.rule.id in alone)
     return first if len(failed) >= _MANY and len(first) < len(failed) else ()
 

@@ -56,11 +56,12 @@ def test_what_was_never_seen_is_told_after_what_was() -> None:
     ("scenarios", "begin_with"),
     [
         ({"SEQ-1": "ab", "DLV-1": "b", "DLV-2": "b", "DRN-1": "bc"}, "SEQ-1, DRN-1. "),
-        ({"SEQ-1": "a", "DLV-1": "a", "DLV-2": "a", "DRN-1": "a"}, None),
+        ({"SEQ-1": "a", "DLV-1": "a", "DLV-2": "a", "DRN-1": "a"}, "SEQ-1. "),
+        ({"SEQ-1": "a", "WIN-1": "c", "DLV-1": "b", "DRN-1": "b"}, "SEQ-1, WIN-1, DLV-1. "),
         ({"SEQ-1": "a", "DLV-1": "b", "DLV-2": "c", "DRN-1": "d"}, None),
         ({"SEQ-1": "ab", "DLV-1": "b", "DLV-2": "b"}, None),
     ],
-    ids=["some are alone", "none is", "all are", "few"],
+    ids=["some are alone", "none is", "some fail only together", "all are", "few"],
 )
 def test_where_to_begin(scenarios: Mapping[str, str], begin_with: str | None) -> None:
     """With what failed somewhere alone, where many failed and others did only in its company."""

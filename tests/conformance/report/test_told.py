@@ -141,12 +141,12 @@ def test_what_could_not_be_judged_is_told_once_with_its_scenarios() -> None:
 
 
 def test_it_is_told_where_to_begin_where_many_failed() -> None:
-    """With a rule that failed where no other did, and by a link to it."""
+    """With what failed where no other did, and the first of what failed only together; by links."""
     history = doubled().history()
     together = [failed_by(history, rule_id=rule) for rule in ("DLV-1", "DLV-3", "DRN-1")]
     report = report_on([*together, failed("DLV-2", history)])
-    assert report.begin_with == ("DLV-2",)
-    assert '<b>Begin with:</b> <a href="#DLV-2">DLV-2</a>. The others' in to_html(report)
+    assert report.begin_with == ("DLV-1", "DLV-2")
+    assert '<b>Begin with:</b> <a href="#DLV-1">DLV-1</a>, <a href="#DLV-2">DLV-2</a>. The others' in to_html(report)
     assert report_on(together).begin_with == ()
 
 
