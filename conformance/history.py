@@ -118,9 +118,17 @@ class CutShort(Record, frozen=True, kw_only=True):
     waiting_for: tuple[str, ...] = ()
 
 
+class AdapterSaid(Record, frozen=True, kw_only=True):
+    """What an adapter wrote to its standard error during the scenario: the last lines of it, and when that was read."""
+
+    lines: tuple[str, ...]
+
+
 CallRecord: TypeAlias = SenderOpened | EnqueueCalled | StopCalled | StopReturned | StopOverdue | StopCancelled
 WorldName: TypeAlias = Literal["simulated", "tcp", "toxiproxy"]
-AnyRecord: TypeAlias = CallRecord | NetworkTrouble | RetryAfterAsked | StrayRequest | CutShort | BackendRecord
+AnyRecord: TypeAlias = (
+    CallRecord | NetworkTrouble | RetryAfterAsked | StrayRequest | CutShort | AdapterSaid | BackendRecord
+)
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

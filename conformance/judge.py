@@ -19,7 +19,7 @@ from conformance.catalogue import RULES, Level, rule_of
 from conformance.errors import AdapterError, SuiteError
 from conformance.evidence import Evidence
 from conformance.findings import Findings, Violation
-from conformance.history import CutShort
+from conformance.history import AdapterSaid, CutShort
 from conformance.simulation import SimulationError
 from fake_backend import FakeBackendError
 
@@ -67,8 +67,15 @@ class Verdict:
     errors: list[tuple[Scenario, str]] = field(default_factory=list)
     spared: list[Scenario] = field(default_factory=list)
     """What was not performed, since the rules that it attacks had failed often enough."""
+    lacking: set[str] = field(default_factory=set)
+    """The capabilities without which scenarios that attack it were not performed."""
     known: str | None = None
     """Why it is known to fail, where it is."""
+
+    @property
+    def is_unseen(self) -> bool:
+        """Whether all that is held against it is that there was nothing to judge. That explains the least."""
+        return bool(self.failures) and not any(failure.violation.records for failure in self.failures)
 
     @property
     def failed_in(self) -> int:
@@ -90,13 +97,20 @@ class Verdict:
         return Judgement.PASSED if self.scenarios else Judgement.SKIPPED
 
 
+def how_well_it_shows(failure: Failure) -> tuple[bool, bool, int]:
+    """By this failures are sorted for people: contradictions before what never was, attacks on the rule, short ones."""
+    is_an_attack = failure.violation.rule in failure.scenario.rules
+    return not failure.violation.records, not is_an_attack, len(failure.history.records)
+
+
 def where_to_begin(verdicts: Sequence[Verdict]) -> tuple[str, ...]:
     """Where many rules failed: those that failed in some scenario in which no other did, for the rest may follow.
 
     Where several failed, and none of those, the first of the catalogue is taken: no scenario is without one of them.
-    Nothing where few failed, or where that would be none, or all of them. What is known to fail doesn't count.
+    Nothing where few failed, or where that would be none, or all of them. What is known to fail doesn't count, nor does
+    what failed only as there was nothing to judge.
     """
-    failed = [verdict for verdict in verdicts if verdict.failures and verdict.known is None]
+    failed = [verdict for verdict in verdicts if verdict.failures and not verdict.is_unseen and verdict.known is None]
     together: dict[str, set[str]] = {}
     for verdict in failed:
         for failure in verdict.failures:
@@ -201,7 +215,14 @@ def judge(
     """
     verdicts = {rule.id: Verdict(rule=rule) for rule in rules}
     judged = [rule for rule in rules if rule.capability is None or rule.capability in capabilities]
-    performed = [each for each in scenarios if {each.capability, each.ability} <= {None, *capabilities, *abilities}]
+    performed = []
+    for scenario in scenarios:
+        lacking = {scenario.capability, scenario.ability} - {None, *capabilities, *abilities}
+        if not lacking:
+            performed.append(scenario)
+        for rule in judged:
+            if rule.id in scenario.rules:
+                verdicts[rule.id].lacking |= {each for each in lacking if each is not None}
 
     enough = math.inf if world.enough is None else world.enough
     errors_in_a_row = 0
@@ -275,7 +296,9 @@ def _cut_short(history: History) -> str | None:
     if last is None:
         return None
     waiting = f", waiting for {' and '.join(last.waiting_for)}" if last.waiting_for else ""
-    return f"the scenario was cut short after {last.seconds:g} s, a multiple of what it takes{waiting}"
+    said = [line for each in history.records if isinstance(each, AdapterSaid) for line in each.lines]
+    words = "".join(f"\n  {line}" for line in ("the adapter wrote to its standard error:", *said)) if said else ""
+    return f"the scenario was cut short after {last.seconds:g} s, a multiple of what it takes{waiting}{words}"
 
 
 def _violations(scenario: Scenario, found: Findings) -> list[Violation]:

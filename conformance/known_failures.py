@@ -32,6 +32,7 @@ def read_known_failures(path: Path) -> dict[str, str]:
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         name, _, reason = line.strip().partition(" ")
+        name = name.removesuffix(":")
         try:
             rule = rule_of(name)
         except UnknownRuleError as error:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from conformance.history import (
+    AdapterSaid,
     BackendCameUp,
     BackendWentDown,
     CutShort,
@@ -74,14 +75,17 @@ def _words(record: AnyRecord) -> str:
             return f"request {record.request}: the answer asks to wait {record.seconds:g} s"
         case CutShort():
             return f"the scenario is cut short, after {record.seconds:g} s"
+        case AdapterSaid():
+            return f"the adapter wrote to its standard error: {' | '.join(record.lines)}"
         case StrayRequest():
             token = "with the token" if record.authorization else "without the token"
             return f"a request arrives at {record.origin}{record.path}, {token}"
         case RequestStarted():
             return f"request {record.request}: {record.method} {record.path} arrives"
         case LineReceived():
-            what = record.raw if record.raw is not None else f"number {record.seq}, {_short(record.event)}"
-            return f"request {record.request}: a line of {record.size} bytes is {record.decision}: {what[:_MOST]}"
+            read = f"number {record.seq}, {json.dumps(record.event, ensure_ascii=False)}"
+            what = _cut(read if record.raw is None else record.raw)
+            return f"request {record.request}: a line of {record.size} bytes is {record.decision}: {what}"
         case CompletionReceived():
             return f"request {record.request}: completion at {record.final_seq} is {record.decision}"
         case BodyEnded():
@@ -91,7 +95,7 @@ def _words(record: AnyRecord) -> str:
         case AnswerSent():
             asked = next((value for name, value in record.headers.items() if name.lower() == "retry-after"), None)
             waiting = "" if asked is None else f" Retry-After: {asked}"
-            return f"request {record.request}: answered {record.status}{waiting} {record.body[:_MOST]}"
+            return f"request {record.request}: answered {record.status}{waiting} {_cut(record.body)}"
         case RequestBroken():
             return f"request {record.request}: ends without an answer ({record.cause})"
         case StateSet():
@@ -108,7 +112,10 @@ def describe_fault(fault: msgspec.Struct) -> str:
 
 
 def _short(event: Any) -> str:
-    text = json.dumps(event, ensure_ascii=False)
+    return _cut(json.dumps(event, ensure_ascii=False))
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= _MOST else f"{text[:_MOST]}…"
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shlex
 import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conformance.abilities import ABILITIES
@@ -89,10 +91,20 @@ def subject_of_a_command(command: str, *, at_a_time: int = AT_A_TIME) -> Iterato
     if not words:
         raise AdapterError("the command of the adapter is empty")
     if shutil.which(words[0]) is None:
-        raise AdapterError(f"the adapter can't be started: there is no program {words[0]!r}")
+        raise AdapterError(f"the adapter can't be started: {_why_no_program(words[0])}")
     pool = AdapterPool(lambda: ProcessChannel(words), at_a_time=at_a_time)
     with _behind_an_adapter(pool, f"--command {shlex.quote(command)}") as subject:
         yield subject
+
+
+def _why_no_program(name: str) -> str:
+    path = Path(name)
+    if path.is_dir():
+        return f"{name!r} is a directory"
+    if path.is_file() and os.sep in name:
+        return f"{name!r} is not executable; `chmod +x` makes it so"
+    here = f"; the file here is './{name}'" if path.is_file() else ""
+    return f"there is no program {name!r}{here}"
 
 
 @contextmanager

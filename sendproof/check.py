@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from conformance.catalogue import RULES, Level, rule_of
-from conformance.errors import ConformanceError, UnknownRuleError
+from conformance.errors import ConformanceError, KnownFailuresError, UnknownRuleError
 from conformance.judge import Judgement, judge, scenarios_for, select_rules
 from conformance.known_failures import note_known_failures, read_known_failures
 from conformance.report import write_reports
@@ -24,7 +24,7 @@ from conformance.worlds import SimulatedWorld
 from fake_backend import FakeBackendError
 from sendproof.explain import explain
 from sendproof.three_worlds import WORLDS, compare_worlds, network_scenarios, print_comparisons, status_of
-from sendproof.verdicts import list_rules, print_verdicts, verdict_console
+from sendproof.verdicts import list_rules, print_conclusion, print_verdicts, verdict_console
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -67,7 +67,9 @@ sender as attributes (times in seconds, sizes in bytes):
 It gives an object with
 
 \b
-  capabilities      a frozenset of strings: drain-report, handoff, or none
+  capabilities      a frozenset of strings: drain-report, handoff, or none; an
+                    adapter also says what its language can do: unserializable,
+                    big-integers, lone-surrogates
   enqueue(event)    returns accepted, full, oversized, unserializable or closed
   async stop(*, complete=True)
                     returns a report (delivered, undelivered, completed) or None
@@ -90,7 +92,10 @@ With --toxiproxy, the scenarios of the network are performed in virtual time, on
 through a Toxiproxy that runs on this machine, and have to be judged alike.
 
 A file of --known-failing has a line for each rule that the sender is known to fail: its id, and why. Such a rule must
-fail: it is an error when it passes, or isn't judged.
+fail: it is an error when it passes, or isn't judged. A line is, for example
+
+\b
+  RTY-4 the delays are not jittered yet, ticket 4711
 
 Exit status: 0 if every rule passed, was skipped, or is known to fail; 1 if one failed (with --toxiproxy: in one of the
 worlds), or the list of known failures is wrong; 2 if none failed but some could not be judged.
@@ -109,7 +114,7 @@ worlds), or the list of known failures is wrong; 2 if none failed but some could
     show_default=True,
     help="must: the MUST rules. should: these and the SHOULD rules. all: and what the sender's capabilities promise.",
 )
-@click.option("--real", is_flag=True, help="Use real sockets and real time (under a minute), instead of virtual time.")
+@click.option("--real", is_flag=True, help="Use real sockets and real time (about a minute), instead of virtual time.")
 @click.option(
     "--toxiproxy",
     metavar="URL",
@@ -178,6 +183,8 @@ def check(
             sys.exit(_compare(console, sender, toxiproxy, selected, known=known, at_a_time=at_a_time))
         with _subject(sender, command, port, real=real, at_a_time=at_a_time) as subject:
             verdicts = _judge(subject, selected)
+    except KnownFailuresError as error:
+        _give_up(f"The list of known failures can't be read: {error}.")
     except (ConformanceError, SimulationError, FakeBackendError) as error:
         _give_up(f"The sender could not be judged: {error}")
     wrong = note_known_failures(verdicts, known)
@@ -188,6 +195,7 @@ def check(
         _report(console, reports, verdicts, subject=subject, where=where)
     for sentence in wrong:
         click.echo(f"{known_failing}: {sentence}.", err=True)
+    print_conclusion(console, verdicts)
     judgements = {verdict.judgement for verdict in verdicts if verdict.known is None}
     if wrong or Judgement.FAILED in judgements:
         sys.exit(_FAILED)
@@ -202,7 +210,7 @@ def _report(console: Console, directory: Path, verdicts: list[Verdict], *, subje
     except OSError as error:
         click.echo(f"The report can't be written to {directory}: {error.strerror}.", err=True)
     else:
-        console.print(f"The report: {page}", soft_wrap=True)
+        console.print(f"\nThe report: {page}", soft_wrap=True)
 
 
 def _subject(

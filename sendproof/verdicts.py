@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import io
+import os
+import re
 import sys
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO, cast
 
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from conformance.judge import Judgement, level_reached, where_to_begin
+from conformance.history import AdapterSaid
+from conformance.judge import Judgement, how_well_it_shows, level_reached, where_to_begin
 from conformance.prose import in_words
 
 if TYPE_CHECKING:
@@ -31,19 +35,37 @@ STYLES = {
 _SCENARIOS_IN_FULL = 2
 _VIOLATIONS_IN_FULL = 2
 _SCENARIOS_NAMED = 6
+_UNSEEN_NAMED = 1
 _WIDTH_OF_A_FILE = 120
 
 
+class _WithoutBlanksAtEnds(io.TextIOBase):
+    """A stream whose lines don't end in blanks, with which tables are filled up; rich writes whole lines."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        self._stream.write(re.sub(r" +$", "", text, flags=re.MULTILINE))
+        return len(text)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+
 def verdict_console() -> Console:
-    """Where verdicts are printed: standard output, wide enough to be read in a file."""
-    return Console(width=None if sys.stdout.isatty() else _WIDTH_OF_A_FILE, highlight=False, markup=False)
+    """Where verdicts are printed: standard output, in a file or pipe as wide as COLUMNS says, or wide enough."""
+    if sys.stdout.isatty():
+        return Console(highlight=False, markup=False)
+    width = None if os.environ.get("COLUMNS", "").isdigit() else _WIDTH_OF_A_FILE
+    return Console(file=cast("TextIO", _WithoutBlanksAtEnds(sys.stdout)), width=width, highlight=False, markup=False)
 
 
 def print_verdicts(console: Console, title: str, verdicts: Sequence[Verdict]) -> None:
-    """Print the table, the failures, what could not be judged, and the count."""
+    """Print the table, the failures, and what could not be judged."""
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, expand=True)
-    for heading, width in (("rule", 7), ("level", 8), ("scenarios", 9), ("verdict", 10)):
-        table.add_column(heading, width=width, justify="right" if heading == "scenarios" else "left")
+    for heading in ("rule", "level", "performed", "failed in", "verdict"):
+        table.add_column(heading, no_wrap=True, justify="right" if heading in {"performed", "failed in"} else "left")
     table.add_column("claim", no_wrap=True, overflow="ellipsis", ratio=1)
     for verdict in verdicts:
         table.add_row(
@@ -52,18 +74,25 @@ def print_verdicts(console: Console, title: str, verdicts: Sequence[Verdict]) ->
             f"{verdict.scenarios} of {verdict.scenarios + len(verdict.spared)}"
             if verdict.spared
             else str(verdict.scenarios),
+            str(verdict.failed_in or ""),
             _in_a_word(verdict),
             verdict.rule.claim,
         )
     console.print(table)
     failed = [verdict for verdict in verdicts if verdict.failures and verdict.known is None]
-    for verdict in sorted(failed, key=_was_never_seen):
-        _print_failures(console, verdict)
+    for verdict in failed:
+        if not verdict.is_unseen:
+            _print_failures(console, verdict)
+    _print_unseen(console, [verdict for verdict in failed if verdict.is_unseen])
     _print_known(console, verdicts)
     _print_errors(console, verdicts)
     _print_skipped(console, verdicts)
     _print_spared(console, verdicts)
     _print_where_to_begin(console, verdicts)
+
+
+def print_conclusion(console: Console, verdicts: Sequence[Verdict]) -> None:
+    """Print the count and, where that can be said, the level."""
     console.print()
     console.print(_count(verdicts), soft_wrap=True)
     level = level_reached(verdicts)
@@ -99,6 +128,8 @@ def print_violation(console: Console, violation: Violation, *, began: float, ind
 def _in_a_word(verdict: Verdict) -> Text:
     if verdict.known is not None:
         return Text("known", style="yellow")
+    if verdict.is_unseen:
+        return Text("not seen", style=STYLES[Judgement.FAILED])
     return Text(verdict.judgement, style=STYLES[verdict.judgement])
 
 
@@ -111,12 +142,13 @@ def _print_failures(console: Console, verdict: Verdict) -> None:
     console.print()
     console.print(Text.assemble((f"{rule.id} failed", "bold red"), f"  {rule.claim}"))
     by_scenario = [(name, list(group)) for name, group in groupby(verdict.failures, lambda each: each.scenario.name)]
-    by_scenario.sort(key=lambda named: not named[1][0].violation.records)  # contradictions before what never was
+    by_scenario.sort(key=lambda named: how_well_it_shows(named[1][0]))
     for _, failures in by_scenario[:_SCENARIOS_IN_FULL]:
         _print_scenario(console, failures)
     if more := [name for name, _ in by_scenario[_SCENARIOS_IN_FULL:]]:
         print_indented(console, f"And in {len(more)} more: {_some(more)}.", by=2)
     print_indented(console, Text.assemble(("What it costs: ", "bold"), rule.loss), by=2)
+    print_indented(console, Text.assemble(("How to mend it: ", "bold"), rule.fix), by=2)
 
 
 def _print_scenario(console: Console, failures: list[Failure]) -> None:
@@ -124,8 +156,30 @@ def _print_scenario(console: Console, failures: list[Failure]) -> None:
     print_indented(console, Text.assemble((scenario.name, "cyan"), f": {scenario.story}"), by=2)
     for failure in failures[:_VIOLATIONS_IN_FULL]:
         print_violation(console, failure.violation, began=failure.history.began, indent=4)
+    said = [line for each in failures[0].history.records if isinstance(each, AdapterSaid) for line in each.lines]
+    if said:
+        print_indented(console, "The adapter wrote to its standard error:", by=4)
+        for line in said:
+            print_indented(console, Text(line, style="dim"), by=6)
     if len(failures) > _VIOLATIONS_IN_FULL:
         print_indented(console, f"… and {len(failures) - _VIOLATIONS_IN_FULL} more like it", by=4)
+
+
+def _print_unseen(console: Console, unseen: Sequence[Verdict]) -> None:
+    if not unseen:
+        return
+    console.print()
+    console.print(
+        Text("Not seen", style="bold red"),
+        "means failed, for scenarios gave these nothing to judge. It mostly follows from other failures:",
+    )
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for verdict in unseen:
+        names = list(dict.fromkeys(failure.scenario.name for failure in verdict.failures))
+        table.add_row(verdict.rule.id, f"{verdict.rule.unseen}; in {_some(names, most=_UNSEEN_NAMED)}")
+    print_indented(console, table, by=2)
 
 
 def _print_errors(console: Console, verdicts: Sequence[Verdict]) -> None:
@@ -142,15 +196,11 @@ def _print_errors(console: Console, verdicts: Sequence[Verdict]) -> None:
 
 
 def _print_skipped(console: Console, verdicts: Sequence[Verdict]) -> None:
-    skipped = [verdict.rule for verdict in verdicts if verdict.judgement is Judgement.SKIPPED]
-    unclaimed = ", ".join(f"{rule.id} ({rule.capability})" for rule in skipped if rule.capability)
-    if unclaimed:
+    skipped = [verdict for verdict in verdicts if verdict.judgement is Judgement.SKIPPED]
+    if skipped:
+        unclaimed = (f"{each.rule.id} ({each.rule.capability or ', '.join(sorted(each.lacking))})" for each in skipped)
         console.print()
-        console.print(f"Skipped, since the sender does not claim the capability: {unclaimed}")
-    impossible = ", ".join(rule.id for rule in skipped if not rule.capability)
-    if impossible:
-        console.print()
-        console.print(f"Skipped, since the language of the adapter lacks what it takes: {impossible}")
+        console.print(f"Skipped, since the sender does not claim the capability: {', '.join(unclaimed)}")
 
 
 def _print_spared(console: Console, verdicts: Sequence[Verdict]) -> None:
@@ -168,18 +218,13 @@ def _print_where_to_begin(console: Console, verdicts: Sequence[Verdict]) -> None
         console.print()
         console.print(
             Text("Begin with:", style="bold"),
-            f"{', '.join(first)}. The others failed only where one of these, or several, failed too.",
+            f"{', '.join(first)}. Where another rule was contradicted, one of these was too.",
         )
 
 
-def _was_never_seen(verdict: Verdict) -> bool:
-    """Whether all that is held against a rule is that there was nothing to judge; which explains the least."""
-    return not any(failure.violation.records for failure in verdict.failures)
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SCENARIOS_NAMED} more" if len(names) > _SCENARIOS_NAMED else ""
-    return f"{', '.join(names[:_SCENARIOS_NAMED])}{more}"
+def _some(names: Sequence[str], *, most: int = _SCENARIOS_NAMED) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"{', '.join(names[:most])}{more}"
 
 
 def _print_known(console: Console, verdicts: Sequence[Verdict]) -> None:
@@ -194,8 +239,11 @@ def _print_known(console: Console, verdicts: Sequence[Verdict]) -> None:
 def _count(verdicts: Sequence[Verdict]) -> str:
     number = {each: sum(verdict.judgement is each for verdict in verdicts) for each in Judgement}
     known = sum(verdict.known is not None for verdict in verdicts)
-    failed = f"{number[Judgement.FAILED]} failed" + (f" ({known} known)" if known else "")
-    line = f"{len(verdicts)} rules: {number[Judgement.PASSED]} passed, {failed}, {number[Judgement.SKIPPED]} skipped"
+    unseen = sum(verdict.is_unseen and verdict.known is None for verdict in verdicts)
+    details = [f"{unseen} not seen"] * bool(unseen) + [f"{known} known"] * bool(known)
+    failed = f"{number[Judgement.FAILED]} failed" + (f" ({', '.join(details)})" if details else "")
+    rules = "1 rule" if len(verdicts) == 1 else f"{len(verdicts)} rules"
+    line = f"{rules}: {number[Judgement.PASSED]} passed, {failed}, {number[Judgement.SKIPPED]} skipped"
     if number[Judgement.NOT_JUDGED]:
         line += f", {number[Judgement.NOT_JUDGED]} could not be judged"
     return line

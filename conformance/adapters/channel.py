@@ -44,6 +44,10 @@ class Channel(Protocol):
         """Close the line, and end what is at its other end, if that is ours."""
         ...
 
+    def complaints(self) -> list[str]:
+        """What it last wrote to standard error, and not yet told here."""
+        ...
+
     def last_words(self) -> str:
         """How the adapter ended, if it has, and what it last wrote to standard error; empty if there is nothing."""
         ...
@@ -91,6 +95,14 @@ class ProcessChannel:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
+    def complaints(self) -> list[str]:
+        """The last lines of its standard error that were not yet told here."""
+        lines = []
+        with contextlib.suppress(IndexError):
+            while True:
+                lines.append(self._errors.popleft())
+        return lines
+
     def last_words(self) -> str:
         """How it ended, if it has, and the last lines of its standard error."""
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -136,6 +148,10 @@ class AttachedChannel:
         with contextlib.suppress(OSError):
             self._connection.shutdown(socket.SHUT_RDWR)
         self._connection.close()
+
+    def complaints(self) -> list[str]:
+        """Nothing, as in `last_words`."""
+        return []
 
     def last_words(self) -> str:
         """Nothing: its standard error is where the person started it."""

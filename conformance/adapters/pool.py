@@ -67,6 +67,10 @@ class Lent:
         """Make a sender."""
         return await (await self.introduced()).open(settings)
 
+    def complaints(self) -> tuple[str, ...]:
+        """The last lines that it wrote to its standard error since this was asked before."""
+        return () if self.adapter is None else self.adapter.complaints()
+
     async def introduced(self) -> Adapter:
         """The adapter, once it has said who it is.
 

@@ -92,6 +92,10 @@ class Adapter:
         """Whether it is as good as one that has just been started: it works, and no sender of it is at work."""
         return self._failure is None and not self._open
 
+    def complaints(self) -> tuple[str, ...]:
+        """The last lines that it wrote to its standard error since this was asked before."""
+        return tuple(printable(line, _SHOWN_OF_A_WORD) for line in self._channel.complaints())
+
     async def introduce(self) -> None:
         """Say hello, and learn what is at the other end."""
         told = await self._ask(Hello(id=next(self._ids)), Introduced, within=self._time_to_start)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from conformance.altered import arrived_altered
 from conformance.contents import content
 from conformance.losses import changes, lost_events
 from fake_backend.faults import Duplicate
@@ -28,9 +29,12 @@ def nothing_is_lost(evidence: Evidence, found: Findings) -> None:
         found.count(len(sender.accepted))
         missing = lost_events(evidence, sender)
         if missing and not evidence.excuse(sender):
+            altered = arrived_altered(evidence, evidence.run(sender.run_id))
+            elsewise = sum((call.sender, call.call) in altered for call in missing)
+            hint = f"; in another form {elsewise} may be (see WIRE-4)" if elsewise else ""
             found.violate(
                 f"{len(missing)} of {len(sender.accepted)} events that enqueue accepted never were at the backend, "
-                "and nothing stood in their way",
+                f"and nothing stood in their way{hint}",
                 missing[0],
                 *sender.returns[:1],
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from conformance.altered import altered_lines, arrived_altered
 from conformance.contents import content
 from conformance.losses import lost_events
 from conformance.trouble import takes_time
@@ -13,7 +14,7 @@ from fake_backend.records import RequestStarted
 if TYPE_CHECKING:
     from conformance.evidence import Evidence
     from conformance.findings import Findings
-    from conformance.history import AnyRecord
+    from conformance.history import AnyRecord, EnqueueCalled
     from conformance.seen import Request, Run, Sender
     from fake_backend.records import AnswerSent, CompletionReceived
 
@@ -31,16 +32,26 @@ def stop_delivers_and_completes(evidence: Evidence, found: Findings) -> None:
         if not sender.stops or not sender.stops[0].complete or evidence.excuse(sender):
             continue
         found.count()
-        missing = lost_events(evidence, sender)
+        missing = _without_altered(evidence, run, lost_events(evidence, sender))
         if missing:
             found.violate(
-                f"stop returned in time, and {len(missing)} events that were buffered are not at the backend",
+                f"stop returned in time, and {_events(len(missing))} not at the backend, though buffered",
                 sender.stops[0],
                 missing[0],
                 *sender.returns[:1],
             )
         if run.completed is None and not _was_misled(run):
             found.violate("stop returned, and the run is not complete", sender.stops[0], *sender.returns[:1])
+
+
+def _without_altered(evidence: Evidence, run: Run, calls: list[EnqueueCalled]) -> list[EnqueueCalled]:
+    """Leave out the events that seem to be there in another form, for WIRE-4 and DLV-1 to tell."""
+    altered = arrived_altered(evidence, run)
+    return [call for call in calls if (call.sender, call.call) not in altered]
+
+
+def _events(count: int) -> str:
+    return "1 event is" if count == 1 else f"{count} events are"
 
 
 def _was_misled(run: Run) -> bool:
@@ -58,6 +69,7 @@ def completion_comes_last(evidence: Evidence, found: Findings) -> None:
     """DRN-2: completion never goes out before everything before it has been sent, and takes effect once."""
     for sender, run in evidence.pairs():
         sent: set[str] = set()
+        altered = {content(line.event or {}): call for line, call in altered_lines(evidence, run) if call is not None}
         # A sender may be done with what it dropped rightly, and with what others' numbers seem to have delivered.
         arrived = {call.call for call in sender.accepted} - {call.call for call in evidence.missing(sender)}
         wanted = arrived | {call.call for call in lost_events(evidence, sender)}
@@ -74,8 +86,9 @@ def completion_comes_last(evidence: Evidence, found: Findings) -> None:
                     if content(call.event or {}) not in sent and not run.is_poison(call) and call.call in wanted
                 ]
                 if unsent:
+                    events = "1 event" if len(unsent) == 1 else f"{len(unsent)} events"
                     found.violate(
-                        f"completion at {completion.final_seq} came before {len(unsent)} events had been sent",
+                        f"completion at {completion.final_seq} came before {events} had been sent",
                         completion,
                         unsent[0],
                     )
@@ -83,7 +96,8 @@ def completion_comes_last(evidence: Evidence, found: Findings) -> None:
             elif isinstance(record, RequestStarted):
                 # What a request carries was sent when it began, whenever a slow backend takes it.
                 request = evidence.requests[record.request]
-                sent |= {content(line.event) for line in request.lines if line.event is not None}
+                carried = {content(line.event) for line in request.lines if line.event is not None}
+                sent |= carried | {content(altered[key].event or {}) for key in carried & altered.keys()}
 
 
 def stop_returns_by_its_deadline(evidence: Evidence, found: Findings) -> None:
@@ -117,7 +131,7 @@ def the_report_is_true(evidence: Evidence, found: Findings) -> None:
             continue
         there = len(sender.accepted) - len(evidence.missing(sender))
         # What it is not to blame for it may take for delivered: the backend said so, or seemed to.
-        at_most = len(sender.accepted) - len(lost_events(evidence, sender))
+        at_most = len(sender.accepted) - len(_without_altered(evidence, run, lost_events(evidence, sender)))
         unanswered = sum(
             line.decision in {"accepted", "duplicate"} and (line.seq or 0) > _told_by(evidence, request, returned.time)
             for request in run.requests
@@ -367,8 +381,12 @@ def a_handoff_leaves_the_run_open(evidence: Evidence, found: Findings) -> None:
         if not sender.stops or sender.stops[0].complete:
             continue
         found.count()
-        missing = lost_events(evidence, sender)
+        missing = _without_altered(evidence, run, lost_events(evidence, sender))
         if missing and not evidence.excuse(sender):
-            found.violate(f"{len(missing)} events were not drained before the handoff", sender.stops[0], missing[0])
+            found.violate(
+                f"{_events(len(missing))} not at the backend, which were to be drained before the handoff",
+                sender.stops[0],
+                missing[0],
+            )
         for completion in evidence.completions_of(sender, run):
             found.violate("stop(complete=False) completed the run", sender.stops[0], completion)

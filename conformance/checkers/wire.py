@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from conformance.contents import content
+from conformance.altered import altered_lines, difference
 from conformance.history import StrayRequest
 
 if TYPE_CHECKING:
@@ -76,15 +76,17 @@ def numbers_rise_by_one(evidence: Evidence, found: Findings) -> None:
 def events_arrive_as_they_were(evidence: Evidence, found: Findings) -> None:
     """WIRE-4: the event on the wire equals the event at the call of `enqueue`."""
     for run in evidence.runs.values():
-        known = evidence.enqueued.get(run.run_id, {})
-        elsewhere = {key for run_id, events in evidence.enqueued.items() if run_id != run.run_id for key in events}
-        for line in run.lines:
-            if line.event is None:
-                continue
-            found.count()
-            key = content(line.event)
-            if key not in known and key not in elsewhere:  # one of another run's is for DLV-8 to tell
+        found.count(sum(line.event is not None for line in run.lines))
+        for line, call in altered_lines(evidence, run):  # an event of another run's is for DLV-8 to tell
+            if call is None:
                 found.violate("an event arrived that was never enqueued in this form", line)
+                continue
+            differs = difference(call.event, line.event)
+            found.violate(
+                f"an event arrived that was never enqueued in this form; the nearest that was differs: {differs}",
+                call,
+                line,
+            )
 
 
 def token_stays_at_its_origin(evidence: Evidence, found: Findings) -> None:

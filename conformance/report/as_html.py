@@ -43,6 +43,7 @@ _templates.globals |= {"lanes": LANES}
 def to_html(report: Report) -> str:
     """The report, as a page."""
     failed = [rule for rule in report.rules if rule.judgement is Judgement.FAILED]
+    failed.sort(key=lambda rule: rule.is_unseen)  # which explains the least
     return _render(
         "report.html.jinja",
         report=report,

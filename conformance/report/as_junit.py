@@ -52,7 +52,8 @@ def _add_case(suite: ET.Element, rule: RuleReport) -> None:
         ET.SubElement(case, "skipped", message=rule.skipped or "")
     elif rule.judgement is Judgement.FAILED:
         first = rule.failures[0].contradictions[0].sentence
-        failure = ET.SubElement(case, "failure", type="contradiction", message=first)
+        kind = "nothing to judge" if rule.is_unseen else "contradiction"
+        failure = ET.SubElement(case, "failure", type=kind, message=first)
         failure.text = "\n".join(_failure(rule))
     elif rule.judgement is Judgement.NOT_JUDGED:
         error = ET.SubElement(case, "error", type="not judged", message=rule.unjudged[0].message)
@@ -68,5 +69,10 @@ def _failure(rule: RuleReport) -> Iterator[str]:
                 yield f"    {seconds(record.at):>9} s  {record.words}"
         if scenario.more:
             yield f"  and {scenario.more} more like it"
-    yield f"What it costs: {rule.loss}"
+        if scenario.said:
+            yield "  the adapter wrote to its standard error:"
+            yield from (f"    {line}" for line in scenario.said)
+    if not rule.is_unseen:
+        yield f"What it costs: {rule.loss}"
+        yield f"How to mend it: {rule.fix}"
     yield f"See it again: {rule.replay}"

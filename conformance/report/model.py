@@ -109,13 +109,15 @@ class Contradiction(msgspec.Struct, frozen=True, kw_only=True):
 class FailedScenario(msgspec.Struct, frozen=True, kw_only=True):
     """A scenario in which a rule was broken.
 
-    There are `more` contradictions than those that are told; only the first few scenarios of a rule have a timeline.
+    There are `more` contradictions than those that are told; `said` are the last lines that its adapter wrote to
+    standard error; only the first few scenarios of a rule have a timeline.
     """
 
     name: str
     story: str
     contradictions: tuple[Contradiction, ...]
     more: int
+    said: tuple[str, ...]
     timeline: Timeline | None
 
 
@@ -136,10 +138,13 @@ class RuleReport(msgspec.Struct, frozen=True, kw_only=True):
         capability: What a sender must claim for it to bind.
         claim: What it demands.
         loss: What is lost where it is broken.
+        fix: How that is mended.
         judgement: The verdict in a word.
+        is_unseen: Whether it failed only because scenarios gave it nothing to judge, which mostly follows from others.
         known: Why it is known to fail, where it is.
         skipped: Why it was skipped, where it was.
-        scenarios: How many scenarios attacked it.
+        scenarios: How many scenarios that attack it were performed.
+        failed_in: In how many scenarios it was broken.
         failures: The scenarios in which it was broken, those that show it best first.
         unjudged: Where it could not be judged, and why.
         replay: The command that judges it again, where it was broken or could not be judged.
@@ -151,25 +156,31 @@ class RuleReport(msgspec.Struct, frozen=True, kw_only=True):
     capability: str | None
     claim: str
     loss: str
+    fix: str
     judgement: Judgement
+    is_unseen: bool
     known: str | None
     skipped: str | None
     scenarios: int
+    failed_in: int
     failures: tuple[FailedScenario, ...]
     unjudged: tuple[Unjudged, ...]
     replay: str | None
 
     @property
     def word(self) -> str:
-        """The verdict as a person reads it: a failure that is known is told from one that isn't."""
-        return "known" if self.known is not None else str(self.judgement)
+        """The verdict as a person reads it: a failure that is known, or of what was not seen, is told from others."""
+        if self.known is not None:
+            return "known"
+        return "not seen" if self.is_unseen else str(self.judgement)
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """How many rules there are of each verdict; those that are known to fail are among the failed."""
+    """How many rules there are of each verdict; those that are known to fail, or unseen, are among the failed."""
 
     passed: int
     failed: int
+    unseen: int
     known: int
     skipped: int
     not_judged: int

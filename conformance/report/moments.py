@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from conformance.history import (
+    AdapterSaid,
     BackendCameUp,
     BackendWentDown,
     CutShort,
@@ -168,6 +169,8 @@ class Teller:
                 return "trouble", "network", None, "bad", first.what
             case CutShort():
                 return "trouble", "sender", None, "bad", f"cut short after {first.seconds:g} s"
+            case AdapterSaid():
+                return "trouble", "sender", None, "plain", f"standard error: {first.lines[-1]}"
             case StrayRequest():
                 return "stray", "sender", "network", "bad", f"to {first.origin}"
             case _:  # RetryAfterAsked, where its answer isn't the record before

@@ -6,7 +6,8 @@ from importlib.metadata import PackageNotFoundError, version
 from itertools import chain, count, groupby
 from typing import TYPE_CHECKING
 
-from conformance.judge import Judgement, level_reached, where_to_begin
+from conformance.history import AdapterSaid
+from conformance.judge import Judgement, how_well_it_shows, level_reached, where_to_begin
 from conformance.printable import printable
 from conformance.prose import in_words
 from conformance.report.model import (
@@ -109,7 +110,7 @@ def _letters() -> Iterator[str]:
 def _rule(verdict: Verdict, replay: str) -> RuleReport:
     rule = verdict.rule
     by_scenario = [list(group) for _, group in groupby(verdict.failures, lambda each: id(each.history))]
-    by_scenario.sort(key=_how_well_it_shows)
+    by_scenario.sort(key=lambda group: how_well_it_shows(group[0]))
     needs_a_replay = verdict.judgement in {Judgement.FAILED, Judgement.NOT_JUDGED}
     return RuleReport(
         id=rule.id,
@@ -118,23 +119,19 @@ def _rule(verdict: Verdict, replay: str) -> RuleReport:
         capability=rule.capability,
         claim=rule.claim,
         loss=rule.loss,
+        fix=rule.fix,
         judgement=verdict.judgement,
+        is_unseen=verdict.is_unseen,
         known=None if verdict.known is None else printable(verdict.known, _A_MESSAGE),
         skipped=_why_skipped(verdict),
         scenarios=verdict.scenarios,
+        failed_in=verdict.failed_in,
         failures=tuple(
             _failed(group, with_timeline=place < _SCENARIOS_WITH_A_TIMELINE) for place, group in enumerate(by_scenario)
         ),
         unjudged=_unjudged(verdict),
         replay=printable(replay.replace("{rule}", rule.id), _A_MESSAGE) if needs_a_replay else None,
     )
-
-
-def _how_well_it_shows(group: list[Failure]) -> tuple[bool, bool, int]:
-    """Contradictions are before what never was, then attacks on the rule before others, then short before long."""
-    failure = group[0]
-    is_an_attack = failure.violation.rule in failure.scenario.rules
-    return not failure.violation.records, not is_an_attack, len(failure.history.records)
 
 
 def _failed(group: list[Failure], *, with_timeline: bool) -> FailedScenario:
@@ -146,6 +143,7 @@ def _failed(group: list[Failure], *, with_timeline: bool) -> FailedScenario:
         story=scenario.story,
         contradictions=told,
         more=len(group) - len(violations),
+        said=tuple(line for each in history.records if isinstance(each, AdapterSaid) for line in each.lines),
         timeline=timeline if with_timeline else None,
     )
 
@@ -160,9 +158,8 @@ def _unjudged(verdict: Verdict) -> tuple[Unjudged, ...]:
 def _why_skipped(verdict: Verdict) -> str | None:
     if verdict.judgement is not Judgement.SKIPPED:
         return None
-    if verdict.rule.capability:
-        return f"the sender does not claim the capability {verdict.rule.capability}"
-    return "the language of the adapter lacks what it takes"
+    unclaimed = verdict.rule.capability or ", ".join(sorted(verdict.lacking))
+    return f"the sender does not claim the capability {unclaimed}"
 
 
 def _counts(verdicts: Sequence[Verdict]) -> Counts:
@@ -170,6 +167,7 @@ def _counts(verdicts: Sequence[Verdict]) -> Counts:
     return Counts(
         passed=number[Judgement.PASSED],
         failed=number[Judgement.FAILED],
+        unseen=sum(verdict.is_unseen and verdict.known is None for verdict in verdicts),
         known=sum(verdict.known is not None for verdict in verdicts),
         skipped=number[Judgement.SKIPPED],
         not_judged=number[Judgement.NOT_JUDGED],

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from conformance.history import (
+    AdapterSaid,
     AnyRecord,
     BackendCameUp,
     BackendWentDown,
@@ -91,6 +92,7 @@ WORDS: list[tuple[AnyRecord, str]] = [
     (BackendCameUp(time=0.7), "the backend comes up"),
     (RetryAfterAsked(time=0.8, request=1, seconds=2.5), "request 1: the answer asks to wait 2.5 s"),
     (CutShort(time=0.9, seconds=30.0), "the scenario is cut short, after 30 s"),
+    (AdapterSaid(time=0.9, lines=("a", "b")), "the adapter wrote to its standard error: a | b"),
     (
         StrayRequest(time=0.9, origin="a:80", path="/x", authorization="Bearer t"),
         "a request arrives at a:80/x, with the token",

@@ -12,7 +12,7 @@ import pytest
 from conformance import check
 from conformance.catalogue import CAPABILITIES, RULES, Level, rule_of
 from conformance.errors import AdapterError, ConformanceError, SuiteError, UnknownRuleError
-from conformance.history import CutShort
+from conformance.history import AdapterSaid, CutShort
 from conformance.judge import (
     Judgement,
     Verdict,
@@ -220,6 +220,25 @@ def test_what_attacks_another_rule_is_performed_all_the_same() -> None:
     rules = (rule_of("DLV-2"), rule_of("DRN-8"))
     judge(PlainSender, rules=rules, scenarios=attacks, world=world, capabilities=frozenset())
     assert world.performed == ["made-by-hand", "of-both"]
+
+
+def test_what_an_adapter_cannot_do_is_told_with_the_rule_that_asks_for_it() -> None:
+    """Not with others, of which it has other scenarios."""
+    attacks = [dataclasses.replace(scenario("WIN-4"), ability="unserializable"), scenario("DRN-8")]
+    rules = (rule_of("WIN-4"), rule_of("DRN-8"))
+    world = Recorded(Story().open())
+    verdicts = judge(
+        PlainSender, rules=rules, scenarios=attacks, world=world, capabilities=frozenset(), abilities=frozenset()
+    )
+    assert [verdict.lacking for verdict in verdicts] == [{"unserializable"}, set()]
+
+
+def test_what_an_adapter_complained_of_is_told_with_what_could_not_be_judged() -> None:
+    """A thread that died, for one, says so there, and its program goes on in silence."""
+    said = AdapterSaid(time=60.0, lines=("thread 'stop' panicked",))
+    story = cut(Story().open()).write(said)
+    with pytest.raises(AdapterError, match="standard error:\n  thread 'stop' panicked"):
+        contradictions(story.history(), scenario("DLV-2"), frozenset())
 
 
 def cut(story: Story) -> Story:

@@ -35,9 +35,9 @@ def verdicts(**exceptions: str) -> list[Verdict]:
 
 
 def test_a_list_is_read_line_by_line(tmp_path: Path) -> None:
-    """An id, in either case, and why; comments and empty lines are skipped."""
+    """An id, in either case, with or without a colon, and why; comments and empty lines are skipped."""
     path = tmp_path / "known.txt"
-    path.write_text("# of our old client\n\nDLV-2 doubles after a reset, see #12\n  drn-3   hangs\n", encoding="utf-8")
+    path.write_text("# of our old client\n\nDLV-2 doubles after a reset, see #12\n  drn-3:  hangs\n", encoding="utf-8")
     assert read_known_failures(path) == {"DLV-2": "doubles after a reset, see #12", "DRN-3": "hangs"}
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
 
-from conformance.history import RetryAfterAsked
+from conformance.history import EnqueueCalled, RetryAfterAsked
 from conformance.scenario import Scenario, Stage, numbered
 from conformance.worlds import SimulatedWorld
 from fake_backend import FaultRule, Status
@@ -78,3 +79,35 @@ def test_a_retry_after_is_read_in_each_form_that_http_has(value: str) -> None:
     history = SimulatedWorld().perform(scenario, AsksForEver)
     [asked] = [record for record in history.records if isinstance(record, RetryAfterAsked)]
     assert asked.seconds == pytest.approx(90, abs=0.1)
+
+
+class HeldUp:
+    """A correct `enqueue` that takes long in real time: once in all, as on a machine that was busy, or in each life."""
+
+    capabilities: frozenset[str] = frozenset()
+    calls = 0
+
+    def __init__(self, *, by_itself: bool) -> None:
+        self.by_itself = by_itself
+
+    def enqueue(self, _event: Any) -> str:
+        HeldUp.calls += 1
+        if self.by_itself or HeldUp.calls == 1:
+            time.sleep(0.06)
+        return "accepted"
+
+    async def stop(self, *, complete: bool = True) -> None:
+        assert complete
+
+
+@pytest.mark.parametrize("by_itself", [False, True], ids=["by the machine", "by itself"])
+def test_a_call_counts_as_blocked_in_real_time_if_it_is_so_twice(
+    *, by_itself: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine may be busy elsewhere while `enqueue` is called; a sender that blocks does so each time."""
+    monkeypatch.setattr(HeldUp, "calls", 0)
+    scenario = Scenario(name="held-up", rules=(), story="", script=one_event)
+    history = SimulatedWorld().perform(scenario, lambda _settings: HeldUp(by_itself=by_itself))
+    [call] = [record for record in history.records if isinstance(record, EnqueueCalled)]
+    assert (call.blocked_for > 0) is by_itself
+    assert HeldUp.calls == 2

@@ -18,6 +18,9 @@ from tests.fake_backend.model_traffic import KNOWN_RUNS, RUNS, TOKENS, Exchange,
 SETTLING: Final = 0.1
 """Seconds of virtual time in which a piece has arrived, and all that follows from it has happened."""
 
+SETTLING_A_BYTE: Final = 1e-6
+"""Seconds more for each byte of it: aiohttp stops reading for a while where tiny chunks pile up."""
+
 PATIENCE: Final = 60.0
 """Seconds of virtual time after which an answer won't come any more."""
 
@@ -153,8 +156,9 @@ class Trial:
         answers = [asyncio.ensure_future(read_answer(peer.reader)) for peer in peers]
         waiting = [iter(each) for each in pieces]
         for moment, turn in enumerate(turns):
-            _do(peers[turn].writer, next(waiting[turn]))
-            await asyncio.sleep(SETTLING)
+            piece = next(waiting[turn])
+            _do(peers[turn].writer, piece)
+            await asyncio.sleep(SETTLING + SETTLING_A_BYTE * len(piece.data))
             self.model.advance(moment)
             states = self.states()
             assert self.model.observe_runs(states), self.explain(f"after moment {moment}", requests, states)

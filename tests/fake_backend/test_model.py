@@ -85,6 +85,8 @@ UNSTRUCK = [
 @given(exchanges=st.lists(FRAMED_EXCHANGES, min_size=1, max_size=5))
 @example([one(LineSpec(ending=b""), chunks=(900,), leave=Leave(220, "abort")), one(EVENT_LINE)])
 @example([Exchange((RequestSpec(lines=(EVENT_LINE,) * 3, cuts=EVERY_BYTE, chunks=(7,)),) * 2, (0, 1))])
+# As many chunks as a line may have bytes.
+@example([one(LineSpec(pad_to=("line", 0)), chunks=(1,))])
 def test_rules_that_choose_no_request_change_nothing_but_when_lines_are_taken(exchanges: list[Exchange]) -> None:
     """Lines are held back for the event that a rule waits for, and then taken as if there had been no rule."""
     compare(ROOM, exchanges, rules=UNSTRUCK)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,9 +11,10 @@ from rich.console import Console
 
 from conformance.catalogue import rule_of
 from conformance.findings import Violation
+from conformance.history import AdapterSaid
 from conformance.judge import Failure, Verdict
 from conformance.scenario import Scenario
-from sendproof.verdicts import print_verdicts
+from sendproof.verdicts import print_conclusion, print_verdicts, verdict_console
 from tests.conformance.story import Story
 
 if TYPE_CHECKING:
@@ -42,14 +44,56 @@ def failed(rule: str, *scenarios: str, is_seen: bool = True) -> Verdict:
 def printed(*verdicts: Verdict) -> str:
     """What is printed of them."""
     file = io.StringIO()
-    print_verdicts(Console(file=file, width=120, highlight=False, markup=False), "A sender", verdicts)
+    console = Console(file=file, width=120, highlight=False, markup=False)
+    print_verdicts(console, "A sender", verdicts)
+    print_conclusion(console, verdicts)
     return file.getvalue()
 
 
 def test_what_was_never_seen_is_told_after_what_was() -> None:
     """A rule of which nothing could be judged explains less than one that was broken."""
-    text = printed(failed("WIRE-3", "one", is_seen=False), failed("DLV-1", "one"))
-    assert text.index("DLV-1 failed") < text.index("WIRE-3 failed")
+    text = printed(failed("WIRE-3", "one", "two", is_seen=False), failed("DLV-1", "one"))
+    assert re.search(r"^WIRE-3 +MUST +2 +2 +not seen ", text, flags=re.MULTILINE)
+    _, told = text.split("Not seen means failed, for scenarios gave these nothing to judge.")
+    assert "  WIRE-3  no request carried two events (see WIN-5); in one and 1 more" in told
+    assert "DLV-1 failed" in text.partition("Not seen means")[0]
+    assert "WIRE-3 failed" not in text
+    assert rule_of("WIRE-3").loss not in text
+    assert "2 rules: 0 passed, 2 failed (1 not seen), 0 skipped" in text
+
+
+def test_what_mends_a_failure_is_told_with_it() -> None:
+    """What it costs, and how it is mended, without another command."""
+    text = " ".join(printed(failed("DLV-1", "one")).split())
+    rule = rule_of("DLV-1")
+    assert f"What it costs: {rule.loss} How to mend it: {rule.fix}" in text
+    assert "1 rule: 0 passed, 1 failed, 0 skipped" in text
+
+
+def test_what_an_adapter_complained_of_is_told_with_the_failure() -> None:
+    """Its standard error, with the scenario in which it wrote that."""
+    history = (
+        Story().open().write(AdapterSaid(time=1.0, lines=("thread 'main' panicked", "  at src/main.rs"))).history()
+    )
+    violation = Violation(rule="DLV-1", sentence="It is so.", records=history.records[:1])
+    failure = Failure(scenario=scenario("one"), violation=violation, history=history)
+    text = printed(Verdict(rule=rule_of("DLV-1"), scenarios=1, failures=[failure]))
+    assert "    The adapter wrote to its standard error:\n      thread 'main' panicked" in text
+
+
+@pytest.mark.parametrize(("columns", "widest"), [(None, 120), ("80", 80), ("wide", 120)])
+def test_a_file_has_no_blanks_at_the_ends_of_its_lines(
+    columns: str | None, widest: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And it is as wide as COLUMNS says, or wide enough to be read."""
+    if columns is None:
+        monkeypatch.delenv("COLUMNS", raising=False)
+    else:
+        monkeypatch.setenv("COLUMNS", columns)
+    print_verdicts(verdict_console(), "A sender", [failed("DLV-1", "one")])
+    lines = capsys.readouterr().out.splitlines()
+    assert not [line for line in lines if line != line.rstrip()]
+    assert max(map(len, lines)) == widest
 
 
 @pytest.mark.parametrize(
@@ -68,7 +112,7 @@ def test_where_to_begin(scenarios: Mapping[str, str], begin_with: str | None) ->
     text = printed(*(failed(rule, *names) for rule, names in scenarios.items()))
     assert ("Begin with:" in text) is (begin_with is not None)
     if begin_with is not None:
-        assert f"Begin with: {begin_with}The others failed only where" in text
+        assert f"Begin with: {begin_with}Where another rule was" in text
 
 
 def test_what_was_spared_is_told_in_numbers() -> None:

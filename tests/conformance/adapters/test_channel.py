@@ -10,11 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance.adapters import Adapter, ProcessChannel, wait_for_adapter
+from conformance.adapters import Adapter, AdapterPool, ProcessChannel, wait_for_adapter
 from conformance.errors import AdapterError
+from conformance.history import AdapterSaid
+from conformance.scenario import Scenario
+from conformance.worlds import TcpWorld
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from conformance.scenario import Stage
 
 ANSWERS_HELLO = """
 import json, sys
@@ -75,6 +80,26 @@ def test_a_program_that_does_not_end_is_killed() -> None:
     """Also one that ignores the end of its input."""
     text = "import json, sys, time\nline = sys.stdin.readline()\nprint('{\"id\": 1}', flush=True)\ntime.sleep(600)"
     assert "the answer to hello is wrong" in said(text)
+
+
+def test_what_a_program_complains_of_is_in_the_history_of_its_scenario() -> None:
+    """Its standard error, and each line once: the next scenario has its own."""
+    complaint = 'if request["type"] != "hello": print(request["type"], file=sys.stderr)'
+    text = ANSWERS_HELLO.replace("    hello =", f"    {complaint}\n    hello =")
+    pool = AdapterPool(lambda: ProcessChannel(program(text)), at_a_time=1)
+    attack = Scenario(name="odd", rules=(), story="", script=_opens_and_stops)
+    try:
+        histories = [TcpWorld().perform(attack, pool) for _ in range(2)]
+    finally:
+        pool.close()
+    assert [history.records[-1] for history in histories] == [
+        AdapterSaid(time=history.records[-2].time, lines=("open", "stop")) for history in histories
+    ]
+
+
+async def _opens_and_stops(stage: Stage) -> None:
+    sender = await stage.open()
+    await sender.stop()
 
 
 def test_a_program_that_is_not_there_is_told_by_its_name() -> None:

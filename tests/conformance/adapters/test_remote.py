@@ -47,6 +47,10 @@ class Scripted:
         """Note it."""
         self.is_ended = True
 
+    def complaints(self) -> list[str]:
+        """What the adapter complains of."""
+        return []
+
     def last_words(self) -> str:
         """What the adapter left behind."""
         return "the adapter ended with exit status 3\nits standard error:\n  oh dear"

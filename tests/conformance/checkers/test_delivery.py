@@ -72,6 +72,14 @@ CASES = [
     ),
     breaks(
         "DLV-1",
+        "one is there in another form",
+        told().request((1, event(1)), (2, event(2)), (3, {**event(3), "more": 1}), last=3).stop().returned(delivered=3),
+        "nothing stood in their way; in another form 1 may be (see WIRE-4)",
+        "EnqueueCalled",
+        "StopReturned",
+    ),
+    breaks(
+        "DLV-1",
         "equal events are counted",
         Story().open().enqueue(event(1), event(1)).request((1, event(1)), last=1).stop().returned(),
         "1 of 2 events",

@@ -17,6 +17,12 @@ def sent(**settings: float) -> Story:
     return story.request((1, event(1)), (2, event(2)), last=2)
 
 
+def altered() -> Story:
+    """Two events are enqueued and arrive, the second in another form."""
+    story = Story().open(claims=REPORTING).enqueue(event(1), event(2))
+    return story.request((1, event(1)), (2, {**event(2), "more": None}), last=2)
+
+
 def held(**settings: float) -> Story:
     """Two events are enqueued, and the first arrives."""
     story = Story(settings=settings).open(claims=REPORTING).enqueue(event(1), event(2))
@@ -44,7 +50,7 @@ CASES = [
         "DRN-1",
         "one missing",
         held().stop().complete(1).returned(),
-        "1 events that were buffered are not at",
+        "1 event is not at the backend, though buffered",
         "StopCalled",
         "EnqueueCalled",
         "StopReturned",
@@ -65,7 +71,7 @@ CASES = [
         "DRN-1",
         "the deadline alone",
         held(stop_timeout=1.0).stop().wait(1).returned(),
-        "1 events that were buffered are not at",
+        "1 event is not at the backend, though buffered",
         "StopCalled",
         "EnqueueCalled",
         "StopReturned",
@@ -75,12 +81,14 @@ CASES = [
         "a success that was not the backend's word",
         sent().stop().complete(2, "mismatch", faults=[Status(status=200)]).returned(),
     ),
+    keeps("DRN-1", "an altered event is for WIRE-4 and DLV-1", altered().stop().complete(2).returned()),
     keeps("DRN-2", "last", sent().stop().complete(2).returned()),
+    keeps("DRN-2", "after an event in another form", altered().stop().complete(2).returned()),
     breaks(
         "DRN-2",
         "early",
         held().stop().complete(1),
-        "completion at 1 came before 1 events had been sent",
+        "completion at 1 came before 1 event had been sent",
         "CompletionReceived",
         "EnqueueCalled",
     ),
@@ -100,6 +108,7 @@ CASES = [
         "StopReturned",
     ),
     breaks("DRN-3", "never", sent().stop().overdue(), "stop never returned", "StopCalled", "StopOverdue"),
+    keeps("DRN-4", "an altered event was delivered", altered().stop().complete(2).returned(delivered=2)),
     keeps("DRN-4", "true", sent().stop().complete(2).returned(delivered=2)),
     breaks("DRN-4", "none", sent().stop().complete(2).returned(), "stop gave no report", "StopReturned"),
     breaks(
@@ -319,7 +328,7 @@ CASES = [
         "DRN-12",
         "not drained",
         held().stop(complete=False).returned(),
-        "1 events were not drained",
+        "1 event is not at the backend, which",
         "StopCalled",
         "EnqueueCalled",
     ),

@@ -59,7 +59,34 @@ CASES = [
     keeps(
         "WIRE-4", "1.0 is 1", Story().open().enqueue({"n": 1, "l": [2.0]}).request((1, {"l": [2], "n": 1.0}), last=1)
     ),
-    breaks("WIRE-4", "true is not 1", told().request((1, {"n": True}), last=1), "never enqueued", "LineReceived"),
+    breaks("WIRE-4", "out of nowhere", Story().open().request((1, event(1)), last=1), "in this form", "LineReceived"),
+    breaks(
+        "WIRE-4",
+        "true is not 1",
+        told().request((1, {"n": True}), last=1),
+        "the nearest that was differs: at event.n 1 was enqueued, and true arrived",
+        "EnqueueCalled",
+        "LineReceived",
+    ),
+    breaks(
+        "WIRE-4",
+        "the nearest is the one with most in common, in depth",
+        Story()
+        .open()
+        .enqueue({"n": 1, "l": [0.5]}, {"n": 2, "l": [0.1, {"deep": "a"}]}, {"n": 3})
+        .request((1, {"n": 2, "l": [0.1, {"deep": "b", "more": 1}]}), (2, {"n": 3}), last=2),
+        'at event.l[1].deep "a" was enqueued, and "b" arrived',
+        "EnqueueCalled",
+        "LineReceived",
+    ),
+    breaks(
+        "WIRE-4",
+        "what is missing",
+        Story().open().enqueue({"n": 1, "l": [1, 2]}).request((1, {"n": 1, "l": [1]}), last=1),
+        "at event.l[1] 2 was enqueued, and nothing arrived",
+        "EnqueueCalled",
+        "LineReceived",
+    ),
     keeps(
         "WIRE-4",
         "another run's is for DLV-8",

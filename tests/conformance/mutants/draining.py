@@ -28,7 +28,7 @@ class CompletesAtTheWrongNumber(PlainSender):
         return super().completion(final_seq + 1)
 
 
-@fails("DRN-1", "events that were buffered are not at the backend")
+@fails("DRN-1", "not at the backend, though buffered")
 class ForgetsItsBufferWhenStopped(PlainSender):
     """Sends what is under way, and drops the rest."""
 
@@ -175,7 +175,7 @@ class CompletesAtAHandoff(PlainSender):
         return await super().stop(complete=True)
 
 
-@fails("DRN-12", "were not drained before the handoff")
+@fails("DRN-12", "which were to be drained before the handoff")
 class HandsOffWithoutDraining(PlainSender):
     """Leaves what it holds to its successor, which knows nothing of it."""
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from conformance.history import (
+    AdapterSaid,
     BackendCameUp,
     BackendWentDown,
     CutShort,
@@ -98,6 +99,7 @@ def test_a_request_that_ends_twice_is_one_failure() -> None:
         (Story().write(BackendWentDown(time=1.0), BackendCameUp(time=2.0)), "comes up"),
         (Story().write(NetworkTrouble(time=1.0, what="packets are lost")), "packets are lost"),
         (Story().write(CutShort(time=1.0, seconds=30.0)), "cut short after 30 s"),
+        (Story().write(AdapterSaid(time=1.0, lines=("a", "b"))), "standard error: b"),
         (Story().write(StrayRequest(time=1.0, origin="other:1", path="/", authorization=None)), "to other:1"),
     ],
 )

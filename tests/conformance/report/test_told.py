@@ -61,12 +61,12 @@ def test_rules_are_counted_and_those_known_to_fail_are_told_apart() -> None:
     ("rule_id", "reason"),
     [
         ("DRN-12", "the sender does not claim the capability handoff"),
-        ("WIN-4", "the language of the adapter lacks what it takes"),
+        ("WIN-4", "the sender does not claim the capability unserializable"),
     ],
 )
 def test_what_was_skipped_says_why(rule_id: str, reason: str) -> None:
     """A capability that isn't claimed, or something that a language can't do."""
-    (rule,) = report_on([Verdict(rule=rule_of(rule_id))]).rules
+    (rule,) = report_on([Verdict(rule=rule_of(rule_id), lacking={"unserializable"})]).rules
     assert rule.skipped == reason
 
 
@@ -143,10 +143,10 @@ def test_what_could_not_be_judged_is_told_once_with_its_scenarios() -> None:
 def test_it_is_told_where_to_begin_where_many_failed() -> None:
     """With what failed where no other did, and the first of what failed only together; by links."""
     history = doubled().history()
-    together = [failed_by(history, rule_id=rule) for rule in ("DLV-1", "DLV-3", "DRN-1")]
+    together = [failed_by(history, history.records[0], rule_id=rule) for rule in ("DLV-1", "DLV-3", "DRN-1")]
     report = report_on([*together, failed("DLV-2", history)])
     assert report.begin_with == ("DLV-1", "DLV-2")
-    assert '<b>Begin with:</b> <a href="#DLV-1">DLV-1</a>, <a href="#DLV-2">DLV-2</a>. The others' in to_html(report)
+    assert '<b>Begin with:</b> <a href="#DLV-1">DLV-1</a>, <a href="#DLV-2">DLV-2</a>. Where another' in to_html(report)
     assert report_on(together).begin_with == ()
 
 
