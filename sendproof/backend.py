@@ -184,7 +184,7 @@ def _read_faults(_context: click.Context, _parameter: click.Parameter, path: Pat
     default=KEEP,
     show_default=True,
     metavar="N",
-    help="How many records, and events, are kept to look at. The oldest are forgotten, and counted.",
+    help="How many records are kept, and events of a run (20,000 at most). The oldest are forgotten, and counted.",
 )
 @click.option(
     "--grace",

@@ -74,9 +74,13 @@ class EventsQuery(RunHistoryQuery, frozen=True, kw_only=True):
 
 
 class StreamQuery(Asked, frozen=True, kw_only=True):
-    """Where a stream begins: after the header Last-Event-ID, else after `since`, else with the oldest that is kept."""
+    """Where a stream begins: after the header Last-Event-ID, else after `since`, else with the oldest that is kept.
+
+    With `last`, the third is instead so many ids before the newest; what is kept from before is told by `skipped`.
+    """
 
     since: Cursor | UnsetType = UNSET
+    last: Annotated[int, Meta(ge=1, le=LARGEST_NUMBER)] | UnsetType = UNSET
 
 
 class RunStreamQuery(StreamQuery, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from fake_backend.control.api import Gap, Runs
+from fake_backend.control.call import given
 from fake_backend.control.codec import encode
 from fake_backend.control.news import is_open
 from fake_backend.control.sse import first_cursor, streaming
@@ -28,7 +29,7 @@ _BATCH_BYTES: Final = 2**16
 
 
 async def stream_all(control: Control, call: Call[StreamQuery, Nothing]) -> web.StreamResponse:
-    """Stream records (`record`), changed `runs` and `faults`, what was missed (`gap`), and a `reset`."""
+    """Stream records (`record`), changed `runs` and `faults`, what was missed (`gap`) or `skipped`, and a `reset`."""
     return await _stream(control, call, run_id=None)
 
 
@@ -38,10 +39,10 @@ async def stream_run(control: Control, call: Call[RunStreamQuery, Nothing]) -> w
 
 
 async def _stream(control: Control, call: Call[StreamQuery, Nothing], *, run_id: str | None) -> web.StreamResponse:
-    cursor = first_cursor(call)
+    cursor, last = first_cursor(call), given(call.asked.last)
 
     async def write(response: EventSourceResponse) -> None:
-        await _Stream(control, response, call.connection, cursor=cursor, run_id=run_id).write()
+        await _Stream(control, response, call.connection, cursor=cursor, last=last, run_id=run_id).write()
 
     return await streaming(call, write)
 
@@ -60,6 +61,7 @@ class _Stream:
         "_now",
         "_response",
         "_run_id",
+        "_skips_to",
     )
 
     def __init__(
@@ -69,13 +71,16 @@ class _Stream:
         connection: Connection,
         *,
         cursor: int | None,
+        last: int | None,
         run_id: str | None,
     ) -> None:
         self._control = control
         self._response = response
         self._connection = connection
         self._run_id = run_id
-        self._cursor = control.history.last_forgotten(run_id) if cursor is None else cursor
+        oldest = control.history.last_forgotten(run_id)
+        self._cursor = oldest if cursor is None else cursor
+        self._skips_to = None if cursor is not None or last is None else control.history.last_id - last
         self._now = asyncio.get_running_loop().time
         self._next_states = self._now()
         # What was told of runs and faults: up to which record, which runs have a rate (it falls with time), and faults.
@@ -87,6 +92,10 @@ class _Stream:
         """Write until the connection is gone, or the backend closes."""
         if self._cursor > self._control.history.last_id:
             self._cursor = -1  # from another life of the backend
+        if self._skips_to is not None and self._skips_to > self._cursor:
+            skipped = Gap(missed_from=self._cursor + 1, missed_to=self._skips_to)
+            self._cursor = self._skips_to
+            await self._response.send(encode(skipped).decode(), event="skipped", id=str(self._cursor))
         while is_open(self._connection) and not self._control.closing:
             await self._write_reset()
             if self._now() >= self._next_states:

@@ -13,6 +13,7 @@ export class Activity {
   #events = [];
   #since = 0;
   #older = 0;
+  #forgotten = 0;
   #isShown = false;
   // Raised by whatever makes an answer that is under way be about something else.
   #turn = 0;
@@ -28,6 +29,11 @@ export class Activity {
       newest: document.querySelector("#panel-activity .newest"),
     });
     byId("kind-prefix").addEventListener("input", () => this.#restart());
+  }
+
+  // Marks the event that is looked at; null marks none.
+  mark(event) {
+    this.#list.mark(event);
   }
 
   show(isShown) {
@@ -59,6 +65,7 @@ export class Activity {
     this.#events = [];
     this.#since = 0;
     this.#older = 0;
+    this.#forgotten = 0;
     this.#isReading = false;
     this.#draw(0);
     this.#read();
@@ -89,8 +96,9 @@ export class Activity {
     if (this.#since === 0 && kind === "" && this.#accepted > MOST_EVENTS) this.#since = this.#accepted - MOST_EVENTS;
     for (;;) {
       const query = new URLSearchParams({ since: this.#since, limit: AT_ONCE, kind });
-      const { events, cursor } = await ask("GET", `/_fake/runs/${encodeURIComponent(this.#runId)}/events?${query}`);
+      const { events, missed, cursor } = await ask("GET", `/_fake/runs/${encodeURIComponent(this.#runId)}/events?${query}`);
       if (turn !== this.#turn) return;
+      this.#forgotten += missed;
       this.#since = cursor;
       this.#add(events);
       if (events.length === 0) return; // of large events there are fewer in an answer than were asked for
@@ -113,10 +121,13 @@ export class Activity {
     let none = "No event was accepted yet.";
     if (this.#runId === null) none = "Choose a run to see its events.";
     else if (kind !== "") none = `No event whose kind begins with ${JSON.stringify(kind)}.`;
+    if (isEmpty && this.#forgotten > 0) none = `${none.slice(0, -1)} among those that are kept; ${count(this.#forgotten)} older were forgotten.`;
     write(byId("no-events"), none);
-    const older = kind === "" && !isEmpty ? this.#events[0].id - 1 : this.#older;
-    const [shown, left] = [counted(this.#events.length, "event"), count(older)];
-    write(byId("events-older"), isEmpty ? "" : older > 0 ? `${shown}; ${left} older not shown` : shown);
+    const older = kind === "" && !isEmpty ? this.#events[0].id - 1 - this.#forgotten : this.#older;
+    const parts = [counted(this.#events.length, "event")];
+    if (older > 0) parts.push(`${count(older)} older not shown`);
+    if (this.#forgotten > 0) parts.push(`${count(this.#forgotten)} older forgotten${kind === "" ? "" : ", of any kind"}`);
+    write(byId("events-older"), isEmpty ? "" : parts.join("; "));
   }
 }
 

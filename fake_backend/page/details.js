@@ -9,6 +9,7 @@ const MOST_LINES = 100;
 const MOST_CHARACTERS = 20_000;
 
 export class Details {
+  #closed;
   #opener = null;
   #row = null;
   // Raised by each opening, so that a late answer is not taken for that to a later question.
@@ -17,7 +18,9 @@ export class Details {
   #isReading = false;
   #soon = eachFrame(() => this.#readRecords());
 
-  constructor() {
+  // `closed()` is called when nothing is told of any row any more.
+  constructor({ closed }) {
+    this.#closed = closed;
     byId("close-details").addEventListener("click", () => this.close());
     addEventListener("keydown", (event) => {
       if (event.key === "Escape" && !byId("details").hidden) this.close();
@@ -48,9 +51,16 @@ export class Details {
   }
 
   close() {
+    this.leave();
+    if (this.#opener?.isConnected) this.#opener.focus();
+  }
+
+  // Closes without going back to where they were opened, which is in sight no more.
+  leave() {
     byId("details").hidden = true;
     this.#row = null;
-    if (this.#opener?.isConnected) this.#opener.focus();
+    this.#turn += 1;
+    this.#closed();
   }
 
   #open(title) {

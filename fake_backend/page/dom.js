@@ -22,6 +22,13 @@ export function printable(text, most = 200) {
   return shown.replace(MISLEADING, (each) => `\\u{${each.codePointAt(0).toString(16)}}`);
 }
 
+// Names that begin alike, and end so, are told apart by both.
+export function middleCut(text, most) {
+  if (text.length <= most) return printable(text, most);
+  const half = Math.floor((most - 1) / 2);
+  return `${printable(text.slice(0, half), half)}…${printable(text.slice(-half), half)}`;
+}
+
 const grouped = new Intl.NumberFormat("en");
 export const count = (number) => grouped.format(number);
 export const counted = (number, what) => `${count(number)} ${what}${number === 1 ? "" : "s"}`;

@@ -22,6 +22,7 @@ export class FaultForm {
 
   // Offers the kinds and selectors of a catalogue.
   offer({ kinds, selectors }) {
+    this.tell("");
     const select = byId("fault-kind");
     const chosen = select.value;
     this.#kinds = new Map(kinds.map((kind) => [kind.kind, kind]));
@@ -36,6 +37,20 @@ export class FaultForm {
     this.#showKind();
   }
 
+  // Says what is wrong with what was filled in, in sight, below the field that is named; "" is nothing.
+  tell(problem) {
+    const error = byId("fault-error");
+    byId("fault-form").lastElementChild.before(error);
+    const words = problem.split(/[^\w]+/);
+    const fields = [...this.#keys, ...this.#selectors];
+    for (const field of fields) field.isWrong(false);
+    const [wrong] = fields.filter(({ key }) => words.includes(key.name)).sort((a, b) => words.indexOf(a.key.name) - words.indexOf(b.key.name));
+    wrong?.isWrong(true);
+    wrong?.element.append(error);
+    write(error, problem);
+    if (problem !== "") error.scrollIntoView({ block: "nearest" });
+  }
+
   #rule() {
     const rule = { kind: byId("fault-kind").value };
     for (const field of [...this.#keys, ...this.#selectors]) {
@@ -47,10 +62,10 @@ export class FaultForm {
 
   #showKind() {
     const kind = this.#kinds.get(byId("fault-kind").value);
+    this.tell("");
     write(byId("kind-summary"), kind.summary.replaceAll("`", ""));
     this.#keys = kind.keys.map((key) => new Field(key, kind.example[key.name]));
     show("kind-fields", this.#keys);
-    write(byId("fault-error"), "");
   }
 }
 
@@ -77,6 +92,16 @@ class Field {
     this.#input.setAttribute("aria-describedby", meaning.id);
     const label = make("label", { htmlFor: id, text: key.required ? `${key.name} *` : key.name });
     this.element = make("p", { className: "field" }, label, this.#input, meaning);
+  }
+
+  // Marks what was filled in as wrong, and goes there.
+  isWrong(isWrong) {
+    if (!isWrong) return this.#input.removeAttribute("aria-invalid");
+    this.#input.setAttribute("aria-invalid", "true");
+    const folded = this.#input.closest("details");
+    if (folded !== null) folded.open = true;
+    this.#input.focus({ preventScroll: true });
+    this.#input.scrollIntoView({ block: "nearest" });
   }
 
   // Gives what was filled in, undefined for nothing. The backend judges it: it knows best what is wrong with it.

@@ -1,6 +1,6 @@
 // What goes wrong, by a click: classics, any other fault by a form, and the rules that are there.
 
-import { byId, counted, eachFrame, make, printable, write } from "./dom.js";
+import { byId, counted, eachFrame, make, middleCut, printable, write } from "./dom.js";
 import { FaultForm } from "./fault_form.js";
 import { faultWords } from "./requests.js";
 import { ask, AnswerError } from "./stream.js";
@@ -17,8 +17,9 @@ const MOST_SHOWN = 100;
 export class Faults {
   #active = [];
   #shown = new Map();
+  #saysDown = false;
   #soon = eachFrame(() => this.#draw());
-  #form = new FaultForm((rule) => this.#add(rule, byId("fault-error")));
+  #form = new FaultForm((rule) => this.#add(rule, (problem) => this.#form.tell(problem)));
 
   constructor() {
     for (const [name, rule] of CLASSICS) {
@@ -44,18 +45,23 @@ export class Faults {
     const scope = byId("scope");
     const wasOne = scope.value !== "";
     while (scope.options.length > 1) scope.remove(1);
-    if (runId !== null) scope.add(make("option", { value: runId, text: `run ${printable(runId, 40)}` }));
+    if (runId !== null) scope.add(make("option", { value: runId, text: `run ${middleCut(runId, 36)}` }));
     scope.selectedIndex = wasOne && runId !== null ? 1 : 0;
   }
 
-  async #add(rule, said = byId("fault-said")) {
+  // What couldn't be done while it was down is said no more.
+  isUp() {
+    if (this.#saysDown) write(byId("fault-said"), "");
+  }
+
+  async #add(rule, tell = (problem) => write(byId("fault-said"), problem)) {
     const scope = byId("scope").value;
     try {
       const added = await ask("POST", "/_fake/faults", scope === "" ? rule : { ...rule, run_id: scope });
       write(byId("fault-said"), `Added: ${ruleWords(added.rule)}`);
-      write(byId("fault-error"), "");
+      this.#form.tell("");
     } catch (error) {
-      this.#tell(error, said);
+      this.#tell(error, tell);
     }
   }
 
@@ -64,7 +70,7 @@ export class Faults {
       await ask("DELETE", `/_fake/faults/${id}`);
       write(byId("fault-said"), `Fault ${id} is removed.`);
     } catch (error) {
-      this.#tell(error, byId("fault-said"));
+      this.#tell(error);
     }
   }
 
@@ -74,13 +80,14 @@ export class Faults {
       write(byId("fault-said"), "All faults are removed.");
       byId("presets").firstChild.focus();
     } catch (error) {
-      this.#tell(error, byId("fault-said"));
+      this.#tell(error);
     }
   }
 
-  #tell(error, said) {
+  #tell(error, tell = (problem) => write(byId("fault-said"), problem)) {
     if (!(error instanceof AnswerError)) throw error;
-    write(said, printable(error.message, 1000));
+    this.#saysDown = error.isDown;
+    tell(printable(error.message, 1000));
   }
 
   #draw() {

@@ -2,13 +2,18 @@
 
 import { Activity } from "./activity.js";
 import { Details } from "./details.js";
-import { byId, printable, write } from "./dom.js";
+import { byId, middleCut, write } from "./dom.js";
 import { Faults } from "./faults.js";
 import { Runs } from "./runs.js";
 import { ask, AnswerError, Stream } from "./stream.js";
 import { Timeline } from "./timeline.js";
 
-const details = new Details();
+const details = new Details({
+  closed() {
+    timeline.mark(null);
+    activity.mark(null);
+  },
+});
 const faults = new Faults();
 const timeline = new Timeline({ choose: (row) => details.showRow(row), drawn: () => details.refresh() });
 const activity = new Activity((event) => details.showEvent(event));
@@ -16,13 +21,15 @@ const runs = new Runs(selectRun);
 const tabs = [byId("tab-requests"), byId("tab-activity")];
 
 function selectRun(runId) {
+  details.leave();
   timeline.show(runId);
   activity.update(runs.get(runId));
   faults.offerRun(runId);
-  write(byId("of-run"), runId === null ? "of all runs" : `of run ${printable(runId, 80)}`);
+  write(byId("of-run"), runId === null ? "of all runs" : `of run ${middleCut(runId, 60)}`);
 }
 
 function showTab(chosen) {
+  details.leave();
   for (const tab of tabs) {
     tab.setAttribute("aria-selected", String(tab === chosen));
     tab.tabIndex = tab === chosen ? 0 : -1;
@@ -61,6 +68,7 @@ async function introduce() {
 new Stream({
   up() {
     tellState("good", "connected");
+    faults.isUp();
     introduce();
     timeline.resume();
   },
@@ -72,9 +80,11 @@ new Stream({
   },
   faults: (active) => faults.update(active),
   gap: (gap) => timeline.missed(gap),
+  skipped: (gap) => timeline.skipped(gap),
   reset() {
-    timeline.clear();
+    runs.select(null);
     runs.clear();
+    timeline.clear();
     activity.clear();
   },
 });

@@ -1,5 +1,7 @@
 // From the backend's records to the rows of the timeline: one for each request, and one for what belongs to none.
 
+import { counted } from "./dom.js";
+
 const MOST_ROWS = 2000;
 const MOST_MARKS = 100;
 
@@ -33,6 +35,11 @@ export class Requests {
 
   missed({ missed_from: first, missed_to: last }) {
     this.#mark({ id: last, words: "not seen", detail: `${last - first + 1} records were forgotten before they were read` });
+  }
+
+  skipped({ missed_from: first, missed_to: last }) {
+    const detail = `${counted(last - first + 1, "record")} from before, not shown; a run that is chosen is shown whole`;
+    this.#mark({ id: last, words: "earlier", detail });
   }
 
   note(id, record) {

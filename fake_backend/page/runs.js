@@ -1,6 +1,6 @@
 // The runs: their state, and which of them is looked at.
 
-import { byId, count, counted, eachFrame, make, printable, write } from "./dom.js";
+import { byId, count, counted, eachFrame, make, middleCut, printable, write } from "./dom.js";
 import { VirtualList } from "./virtual_list.js";
 
 // A run from which nothing was heard for so long is quiet; it is also over how long the backend measures a rate.
@@ -115,7 +115,7 @@ function drawRun(run, button, selected) {
   if (run.complete) Object.assign(state, { className: "pill passed", textContent: "complete" });
   else if (run.in_flight > 0) Object.assign(state, { className: "pill live", textContent: `${run.in_flight} in flight` });
   else if (!run.isQuiet) Object.assign(state, { className: "pill live", textContent: "active" });
-  const name = make("bdi", { className: "name", text: printable(run.run_id, 80) });
+  const name = make("bdi", { className: "name", title: printable(run.run_id, 300), text: middleCut(run.run_id, 23) });
   const facts = [`last ${count(run.last_accepted_seq)}`, counted(run.requests, "request")];
   if (!run.isQuiet && run.rate > 0) facts.splice(1, 0, `${count(Math.ceil(run.rate))}/s`);
   if (run.duplicates > 0) facts.push(counted(run.duplicates, "duplicate"));

@@ -1,12 +1,14 @@
 // The connection to the backend: what happens there, as it happens, again and again.
 
 const RETRY_SECONDS = 1;
+// So many of the newest records are shown of what was there before; replaying all of them would take seconds.
+const RECORDS_AT_FIRST = 10_000;
 
 export class Stream {
   #handlers;
   #lastId = null;
 
-  // `handlers` has record(id, record), runs(runs, areAll), faults(faults), gap(gap), reset(), up() and down().
+  // `handlers` has record(id, record), runs(runs, areAll), faults(faults), gap(gap), skipped(gap), reset(), up() and down().
   constructor(handlers) {
     this.#handlers = handlers;
     this.#connect();
@@ -14,7 +16,7 @@ export class Stream {
 
   #connect() {
     // The browser would reconnect by itself, but after seconds of its own choice, and not after every answer.
-    const source = new EventSource(`/_fake/stream${this.#lastId === null ? "" : `?since=${this.#lastId}`}`);
+    const source = new EventSource(`/_fake/stream?${this.#lastId === null ? `last=${RECORDS_AT_FIRST}` : `since=${this.#lastId}`}`);
     let areAll = true;
     const on = (name, handle) => {
       source.addEventListener(name, (event) => {
@@ -30,6 +32,7 @@ export class Stream {
     });
     on("record", (record, event) => this.#handlers.record(Number(event.lastEventId), record));
     on("gap", (gap) => this.#handlers.gap(gap));
+    on("skipped", (gap) => this.#handlers.skipped(gap));
     on("reset", () => this.#handlers.reset());
     on("faults", ({ faults }) => this.#handlers.faults(faults));
     on("runs", ({ runs }) => {

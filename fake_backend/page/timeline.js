@@ -35,6 +35,17 @@ export class Timeline {
     this.#soon();
   }
 
+  // Marks the row that is looked at; null marks none.
+  mark(row) {
+    this.#list.mark(row);
+  }
+
+  // Of what was there when the page was opened, the older part is not asked for.
+  skipped(gap) {
+    this.#all.skipped(gap);
+    this.#soon();
+  }
+
   missed(gap) {
     this.#all.missed(gap);
     this.#soon();

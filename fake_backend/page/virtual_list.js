@@ -16,6 +16,7 @@ export class VirtualList {
   #items = [];
   #drawn = new Map();
   #active = 0;
+  #marked = null;
   #follows;
   #height = 0;
   #boxHeight = 0;
@@ -49,6 +50,12 @@ export class VirtualList {
     this.#onlyOnScreen();
   }
 
+  // Marks the item that is looked at; null marks none.
+  mark(item) {
+    this.#marked = item;
+    this.refresh();
+  }
+
   // Goes to the end, and stays there as the list grows.
   follow() {
     this.#follows = true;
@@ -62,7 +69,7 @@ export class VirtualList {
     const length = this.#items.length;
     this.#rows.style.height = `${length * this.#height}px`;
     if (this.#follows) this.#box.scrollTop = this.#box.scrollHeight;
-    this.#active = Math.min(this.#active, Math.max(0, length - 1));
+    this.#active = this.#whereTabLeads(length);
     const first = Math.max(0, Math.floor(this.#box.scrollTop / this.#height) - SPARE_ROWS);
     const last = Math.min(length, Math.ceil((this.#box.scrollTop + this.#box.clientHeight) / this.#height) + SPARE_ROWS);
     const indices = new Set(Array.from({ length: Math.max(0, last - first) }, (_, index) => first + index));
@@ -80,12 +87,23 @@ export class VirtualList {
     if (this.#newest !== null) this.#newest.hidden = this.#follows || length === 0;
   }
 
+  // Where the focus is, or else into what is in sight: to the end, if the list follows that.
+  #whereTabLeads(length) {
+    const last = Math.max(0, length - 1);
+    if (this.#rows.contains(document.activeElement)) return Math.min(this.#active, last);
+    if (this.#follows) return last;
+    const top = Math.ceil(this.#box.scrollTop / this.#height);
+    const bottom = Math.floor((this.#box.scrollTop + this.#boxHeight) / this.#height) - 1;
+    return Math.min(last, Math.max(top, Math.min(this.#active, bottom)));
+  }
+
   #place(item, index, place) {
     let row = this.#drawn.get(item);
     if (row === undefined) {
       const button = make("button", { type: "button" });
       button.addEventListener("click", () => {
         this.#activate(this.#items.indexOf(item));
+        this.mark(item);
         this.#choose(item);
       });
       row = make("li", {}, button);
@@ -103,6 +121,8 @@ export class VirtualList {
     row.setAttribute("aria-posinset", index + 1);
     row.setAttribute("aria-setsize", this.#items.length);
     button.tabIndex = index === this.#active ? 0 : -1;
+    if (item === this.#marked) button.setAttribute("aria-current", "true");
+    else button.removeAttribute("aria-current");
   }
 
   #scrolled() {

@@ -268,6 +268,77 @@ def test_the_list_follows_the_newest_until_one_scrolls_away(browser: Browser, st
         assert not newest.is_visible()
 
 
+def test_tab_leads_into_what_is_in_sight(browser: Browser, stage: Stage) -> None:
+    """Into the last row of a list that follows its end, which it goes on doing; else into a row in sight."""
+    with opened(browser, stage.backend.url) as page:
+        stage.post_all([event_line(seq) for seq in range(1, 61)])
+        row(page, "event 60").wait_for()
+        focused = page.locator("#requests button:focus")
+        page.get_by_role("tab", name="Requests").focus()
+        page.keyboard.press("Tab")
+        assert "event 60" in focused.inner_text()
+        page.get_by_role("tab", name="Requests").focus()
+        stage.post(event_line(61))
+        row(page, "event 61").wait_for()
+        assert not page.locator("#panel-requests .newest").is_visible()
+        page.keyboard.press("Tab")
+        assert "event 61" in focused.inner_text()
+        page.get_by_role("tab", name="Requests").focus()
+        page.locator("#requests").evaluate("(box) => box.scrollTo(0, box.scrollHeight / 2)")
+        page.locator("#panel-requests .newest").wait_for()
+        top = page.locator("#requests").evaluate("(box) => box.scrollTop")
+        page.locator("#panel-requests .newest").focus()
+        page.keyboard.press("Shift+Tab")
+        assert page.locator("#requests").evaluate("(box) => box.scrollTop") == top
+        assert focused.count() == 1
+
+
+def test_a_full_history_is_shown_from_near_its_end(browser: Browser, stage: Stage) -> None:
+    """What is older isn't replayed, and said to be there; a run that is chosen is shown whole."""
+    bodies = [event_lines(first, first + 999) for first in range(1, 20_000, 1_000)]
+    assert set(stage.post_all(bodies)) == {200}
+    with opened(browser, stage.backend.url) as page:
+        row(page, "events 19001 to 20000").wait_for()
+        page.locator("#requests .mark", has_text="earlier").wait_for()
+        assert page.locator("#count-accepted").inner_text() == "20,000"
+        assert requests_of(page).count() < 20
+        page.get_by_role("list", name="Runs").get_by_role("button", name="demo").click()
+        row(page, "events 1 to 1000").wait_for()
+
+
+def test_what_is_told_of_a_row_goes_when_that_goes(browser: Browser, stage: Stage) -> None:
+    """The row is marked while it is looked at; another run or another list has other rows."""
+    with opened(browser, stage.backend.url) as page:
+        stage.post(event_line(1))
+        row(page, "event 1").click()
+        page.get_by_role("region", name="Request 1").wait_for()
+        assert row(page, "event 1").get_attribute("aria-current") == "true"
+        page.get_by_role("list", name="Runs").get_by_role("button", name="demo").click()
+        assert not page.locator("#details").is_visible()
+        row(page, "event 1").click()
+        page.get_by_role("region", name="Request 1").wait_for()
+        page.keyboard.press("Escape")
+        page.locator("#requests [aria-current]").wait_for(state="detached")
+        row(page, "event 1").click()
+        page.get_by_role("tab", name="Activity").click()
+        assert not page.locator("#details").is_visible()
+
+
+def test_long_run_ids_are_told_apart(browser: Browser, stage: Stage) -> None:
+    """Those that begin alike and end so, too; the whole is there on hover."""
+    ids = [f"{'agent-run-' * 8}{number}-the-night" for number in (1, 2)]
+    with opened(browser, stage.backend.url) as page:
+        for run_id in ids:
+            stage.post(event_line(1), run_id)
+        names = page.locator("#runs .name")
+        names.nth(1).wait_for()
+        shown = names.all_inner_texts()
+        assert len(set(shown)) == 2
+        assert all("…" in name and name.endswith("-the-night") for name in shown)
+        assert {names.nth(index).get_attribute("title") for index in (0, 1)} == set(ids)
+        assert names.evaluate_all("(names) => names.every((name) => name.scrollWidth <= name.clientWidth)")
+
+
 def test_the_page_says_that_the_backend_is_down_and_finds_it_again(browser: Browser, stage: Stage) -> None:
     """It reconnects by itself, and goes on where it was: no request is shown twice, none is missing."""
     with opened(
@@ -284,6 +355,7 @@ def test_the_page_says_that_the_backend_is_down_and_finds_it_again(browser: Brow
         state(page, "connected").wait_for()
         row(page, "event 2").wait_for()
         assert [sent for sent, *_ in told(requests_of(page))] == ["event 1", "event 2"]
+        assert page.get_by_text("The backend is down.").count() == 0
         assert page.locator("#requests .mark b").all_inner_texts() == ["backend down", "backend up"]
 
 
@@ -296,8 +368,13 @@ def test_a_reset_of_the_backend_empties_the_page(browser: Browser, stage: Stage)
     with opened(browser, stage.backend.url) as page:
         stage.post_events(1, 3)
         row(page, "events 1 to 3").wait_for()
+        page.get_by_role("list", name="Runs").get_by_role("button", name="demo").click()
+        row(page, "events 1 to 3").click()
+        page.get_by_role("region", name="Request 1").wait_for()
         stage.do(reset())
         page.get_by_text("No request yet.").wait_for()
+        assert page.get_by_role("button", name="All runs").get_attribute("aria-pressed") == "true"
+        assert not page.locator("#details").is_visible()
         stage.post_events(1, 2)
         row(page, "events 1 to 2").wait_for()
         assert row(page, "events 1 to 2").get_by_text("again").count() == 0
@@ -483,8 +560,13 @@ def test_any_fault_can_be_put_together_in_the_form(browser: Browser, stage: Stag
         form = page.locator("#fault-form")
         form.get_by_label("kind", exact=True).select_option("status")
         form.get_by_label("status *").fill("99")
-        form.get_by_role("button", name="Add this fault").click()
+        form.get_by_label("status *").press("Enter")
         form.get_by_role("alert").filter(has_text="status is 99; an answer has one from 200 to 599").wait_for()
+        assert page.evaluate("document.activeElement.name") == "status"
+        assert form.get_by_label("status *").get_attribute("aria-invalid") == "true"
+        alert = form.get_by_role("alert").bounding_box()
+        assert alert is not None
+        assert 0 <= alert["y"] < 800
         form.get_by_label("status *").fill("429")
         form.get_by_label("headers").fill('{"Retry-After": "2"}')
         form.get_by_label("phase").select_option("after-lines")

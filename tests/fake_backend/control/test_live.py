@@ -57,6 +57,24 @@ async def test_a_reader_goes_on_where_it_was() -> None:
                 assert _told(await stream.until("record"))[2:] == [("record", first)], path
 
 
+@in_virtual_time
+async def test_a_reader_may_leave_out_what_is_old() -> None:
+    """With `last` it is told what it skipped, and then the newest; who goes on from somewhere skips nothing."""
+    async with asking(FakeBackend(control=True, keep_last=7)) as ask:
+        await ask.post("a", event_lines(1, 5))
+        for query, headers, told in (
+            ("last=2", {}, [("skipped", "6"), ("record", "7")]),
+            ("last=2&since=4", {}, [("record", "5")]),
+            ("last=2", {"Last-Event-ID": "5"}, [("record", "6")]),
+            ("last=8", {}, [("record", "2")]),
+        ):
+            async with reading(ask, f"/_fake/stream?{query}", **headers) as stream:
+                frames = [frame for frame in await stream.until("record") if frame.event not in {"runs", "faults"}]
+                assert _told(frames) == told, query
+        async with reading(ask, "/_fake/stream?last=2") as stream:
+            assert (await stream.until("skipped"))[-1].data == {"missed_from": 2, "missed_to": 6}
+
+
 @pytest.mark.parametrize("said", ["x", "", "-1", "٣", "1" * 30])
 async def test_an_id_that_never_was_is_refused(said: str) -> None:
     """The error names it."""
