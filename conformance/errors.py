@@ -11,6 +11,10 @@ class UnknownRuleError(ConformanceError):
     """There is no rule of that id."""
 
 
+class UnknownScenarioError(ConformanceError):
+    """There is no scenario of that name."""
+
+
 class KnownFailuresError(ConformanceError):
     """A list of known failures can't be read, or is wrong; the message says where."""
 

@@ -7,6 +7,7 @@ simulation, is neither passed nor failed.
 
 from __future__ import annotations
 
+import difflib
 import math
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from conformance.abilities import ABILITIES
 from conformance.catalogue import RULES, Level, rule_of
-from conformance.errors import AdapterError, SuiteError
+from conformance.errors import AdapterError, SuiteError, UnknownScenarioError
 from conformance.evidence import Evidence
 from conformance.findings import Findings, Violation
 from conformance.history import AdapterSaid, CutShort
@@ -68,7 +69,7 @@ class Verdict:
     spared: list[Scenario] = field(default_factory=list)
     """What was not performed, since the rules that it attacks had failed often enough."""
     lacking: set[str] = field(default_factory=set)
-    """The capabilities without which scenarios that attack it were not performed."""
+    """The capabilities that aren't claimed, and without which it, or scenarios that attack it, aren't tried."""
     known: str | None = None
     """Why it is known to fail, where it is."""
 
@@ -178,6 +179,21 @@ def select_rules(ids: Sequence[str], levels: frozenset[Level] = frozenset(Level)
     return tuple(rule for rule in RULES if rule.level in levels)
 
 
+def select_scenarios(names: Sequence[str], scenarios: Sequence[Scenario]) -> tuple[Scenario, ...]:
+    """The scenarios of those names.
+
+    Raises:
+        UnknownScenarioError: There is none of a name; the message names those that are nearly like it.
+    """
+    by_name = {scenario.name: scenario for scenario in scenarios}
+    for name in names:
+        if name not in by_name:
+            near = difflib.get_close_matches(name, by_name, n=3, cutoff=0.5)
+            hint = f" (did you mean {', '.join(near)}?)" if near else ""
+            raise UnknownScenarioError(f"no scenario is called {name!r}{hint}")
+    return tuple(scenario for scenario in scenarios if scenario.name in names)
+
+
 def scenarios_for(rules: Sequence[Rule], scenarios: Sequence[Scenario]) -> tuple[Scenario, ...]:
     """The scenarios that attack one of the rules.
 
@@ -213,7 +229,7 @@ def judge(
         abilities: What its language can do.
         on_progress: Called with each scenario once it was performed and judged.
     """
-    verdicts = {rule.id: Verdict(rule=rule) for rule in rules}
+    verdicts = {rule.id: Verdict(rule=rule, lacking={rule.capability or ""} - {"", *capabilities}) for rule in rules}
     judged = [rule for rule in rules if rule.capability is None or rule.capability in capabilities]
     performed = []
     for scenario in scenarios:

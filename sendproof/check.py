@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from conformance.catalogue import RULES, Level, rule_of
-from conformance.errors import ConformanceError, KnownFailuresError, UnknownRuleError
-from conformance.judge import Judgement, judge, scenarios_for, select_rules
+from conformance.errors import ConformanceError, KnownFailuresError, UnknownRuleError, UnknownScenarioError
+from conformance.judge import Judgement, judge, scenarios_for, select_rules, select_scenarios
 from conformance.known_failures import note_known_failures, read_known_failures
 from conformance.report import write_reports
 from conformance.scenarios import SCENARIOS
@@ -81,12 +81,14 @@ Examples:
   sendproof check --sender reference.adapter:create_sender
   sendproof check --sender my_app.events:make_sender --level must
   sendproof check --sender my_app.events:make_sender --rule DRN-3 --real
+  sendproof check --sender my_app.events:make_sender --scenario a-handoff
   sendproof check --command "node adapter.mjs" --report report/
   sendproof check --sender my_app.events:make_sender --toxiproxy http://127.0.0.1:8474
   sendproof check --explain DRN-3
 
 The sender speaks the protocol of docs/protocol.md to the url. With --rule, only the scenarios that attack the rule are
-performed; without, every rule is held against every scenario.
+performed; without, every rule is held against every scenario. With --scenario, only that is performed, and judges the
+rules that it attacks, or those of --rule.
 
 With --toxiproxy, the scenarios of the network are performed in virtual time, on real sockets, and on real sockets
 through a Toxiproxy that runs on this machine, and have to be judged alike.
@@ -107,6 +109,13 @@ worlds), or the list of known failures is wrong; 2 if none failed but some could
 @click.option("--command", metavar="COMMAND", help="The adapter of the sender to judge: a program, with arguments.")
 @click.option("--attach", "port", metavar="PORT", type=click.IntRange(0, 65_535), help="Wait for an adapter on a port.")
 @click.option("--rule", "rules", metavar="ID", multiple=True, help="Judge this rule only, such as DRN-3. Repeatable.")
+@click.option(
+    "--scenario",
+    "names",
+    metavar="NAME",
+    multiple=True,
+    help="Perform this scenario only, by the name that a failure has. Repeatable.",
+)
 @click.option(
     "--level",
     type=click.Choice(list(_LEVELS)),
@@ -149,6 +158,7 @@ def check(
     command: str | None,
     port: int | None,
     rules: tuple[str, ...],
+    names: tuple[str, ...],
     level: str,
     known_failing: Path | None,
     reports: Path | None,
@@ -169,20 +179,27 @@ def check(
             explain(console, rule_of(explained), SCENARIOS)
             return
         selected = select_rules(rules, _LEVELS[level])
+        scenarios = select_scenarios(names, SCENARIOS) or scenarios_for(selected, SCENARIOS)
     except UnknownRuleError as error:
         raise click.BadParameter(f"{error}. `sendproof check --list` lists them all.") from error
+    except UnknownScenarioError as error:
+        raise click.BadParameter(
+            f"{error}. `sendproof check --explain RULE` names those that attack a rule."
+        ) from error
+    if names and not rules:
+        selected = tuple(rule for rule in selected if any(rule.id in scenario.rules for scenario in scenarios))
     logging.basicConfig(level=logging.INFO if verbose else logging.CRITICAL + 1, format="%(message)s")
     try:
         known = {} if known_failing is None else read_known_failures(known_failing)
         if toxiproxy is not None:
-            if sender is None or real or reports is not None:
+            if sender is None or real or reports is not None or names:
                 raise click.UsageError(
                     "--toxiproxy compares three worlds, one of them the simulator, and prints a table: it goes with "
-                    "--sender, and not with --command, --attach, --real or --report."
+                    "--sender, and not with --command, --attach, --real, --report or --scenario."
                 )
             sys.exit(_compare(console, sender, toxiproxy, selected, known=known, at_a_time=at_a_time))
         with _subject(sender, command, port, real=real, at_a_time=at_a_time) as subject:
-            verdicts = _judge(subject, selected)
+            verdicts = _judge(subject, selected, scenarios)
     except KnownFailuresError as error:
         _give_up(f"The list of known failures can't be read: {error}.")
     except (ConformanceError, SimulationError, FakeBackendError) as error:
@@ -204,7 +221,7 @@ def check(
 
 
 def _report(console: Console, directory: Path, verdicts: list[Verdict], *, subject: Subject, where: str) -> None:
-    replay = f"sendproof check {subject.option} --rule {{rule}}"
+    replay = f"sendproof check {subject.option} --rule {{rule}} --scenario {{scenario}}"
     try:
         page = write_reports(directory, verdicts, subject=subject.title, world=where, replay=replay)
     except OSError as error:
@@ -234,8 +251,7 @@ def _tell_where(port: int) -> None:
     click.echo(f"Waiting for an adapter to connect to 127.0.0.1:{port} …", err=True)
 
 
-def _judge(subject: Subject, rules: Sequence[Rule]) -> list[Verdict]:
-    scenarios = scenarios_for(rules, SCENARIOS)
+def _judge(subject: Subject, rules: Sequence[Rule], scenarios: Sequence[Scenario]) -> list[Verdict]:
     with _progress(len(scenarios)) as on_progress:
         return judge(
             subject.factory,

@@ -197,10 +197,14 @@ def _print_errors(console: Console, verdicts: Sequence[Verdict]) -> None:
 
 def _print_skipped(console: Console, verdicts: Sequence[Verdict]) -> None:
     skipped = [verdict for verdict in verdicts if verdict.judgement is Judgement.SKIPPED]
-    if skipped:
-        unclaimed = (f"{each.rule.id} ({each.rule.capability or ', '.join(sorted(each.lacking))})" for each in skipped)
+    unclaimed = [f"{each.rule.id} ({', '.join(sorted(each.lacking))})" for each in skipped if each.lacking]
+    if unclaimed:
         console.print()
         console.print(f"Skipped, since the sender does not claim the capability: {', '.join(unclaimed)}")
+    unattacked = [each.rule.id for each in skipped if not each.lacking]
+    if unattacked:
+        console.print()
+        console.print(f"Skipped, since no scenario that was performed attacks it: {', '.join(unattacked)}")
 
 
 def _print_spared(console: Console, verdicts: Sequence[Verdict]) -> None:

@@ -43,7 +43,8 @@ def write_reports(directory: Path, verdicts: Sequence[Verdict], *, subject: str,
         verdicts: What the judge said.
         subject: The sender, as it was named.
         world: Where it was judged, in words.
-        replay: The command that judges one rule again, with `{rule}` in the place of the rule's id.
+        replay: The command that judges one rule again, with `{rule}` in the place of the rule's id, and
+            `{scenario}` in that of the scenario that shows best why.
 
     Raises:
         OSError: The directory can't be made, or a file can't be written.

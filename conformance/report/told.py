@@ -43,7 +43,8 @@ def report_of(verdicts: Sequence[Verdict], *, subject: str, world: str, replay: 
         verdicts: What the judge said.
         subject: The sender, as it was named.
         world: Where it was judged, in words.
-        replay: The command that judges one rule again, with `{rule}` in the place of the rule's id.
+        replay: The command that judges one rule again, with `{rule}` in the place of the rule's id,
+            and `{scenario}` in that of the scenario that shows best why.
     """
     rules = tuple(_rule(verdict, replay) for verdict in verdicts)
     counts = _counts(verdicts)
@@ -130,8 +131,13 @@ def _rule(verdict: Verdict, replay: str) -> RuleReport:
             _failed(group, with_timeline=place < _SCENARIOS_WITH_A_TIMELINE) for place, group in enumerate(by_scenario)
         ),
         unjudged=_unjudged(verdict),
-        replay=printable(replay.replace("{rule}", rule.id), _A_MESSAGE) if needs_a_replay else None,
+        replay=printable(_replay(replay, verdict, by_scenario), _A_MESSAGE) if needs_a_replay else None,
     )
+
+
+def _replay(command: str, verdict: Verdict, by_scenario: Sequence[Sequence[Failure]]) -> str:
+    shown = by_scenario[0][0].scenario if by_scenario else verdict.errors[0][0]
+    return command.replace("{rule}", verdict.rule.id).replace("{scenario}", shown.name)
 
 
 def _failed(group: list[Failure], *, with_timeline: bool) -> FailedScenario:
@@ -158,8 +164,9 @@ def _unjudged(verdict: Verdict) -> tuple[Unjudged, ...]:
 def _why_skipped(verdict: Verdict) -> str | None:
     if verdict.judgement is not Judgement.SKIPPED:
         return None
-    unclaimed = verdict.rule.capability or ", ".join(sorted(verdict.lacking))
-    return f"the sender does not claim the capability {unclaimed}"
+    if verdict.lacking:
+        return f"the sender does not claim the capability {', '.join(sorted(verdict.lacking))}"
+    return "no scenario that was performed attacks it"
 
 
 def _counts(verdicts: Sequence[Verdict]) -> Counts:

@@ -125,6 +125,26 @@ def test_rules_can_be_picked() -> None:
     assert row(result, "SEQ-1")[:4] == ["SEQ-1", "MUST", str(attacks), "passed"]
 
 
+def test_a_scenario_can_be_picked() -> None:
+    """The rules that it attacks are judged by it, or those that are named, which it may not attack."""
+    result = run("--sender", PLAIN, "--scenario", "a-handoff")
+    assert result.exit_code == 0
+    assert count(result) == "1 rule: 1 passed, 0 failed, 0 skipped"
+    assert row(result, "DRN-12")[:4] == ["DRN-12", "OPTIONAL", "1", "passed"]
+    result = run("--sender", PLAIN, "--scenario", "a-handoff", "--rule", "DRN-12", "--rule", "RTY-2")
+    assert count(result) == "2 rules: 1 passed, 0 failed, 1 skipped"
+    assert "Skipped, since no scenario that was performed attacks it: RTY-2" in result.stdout
+
+
+def test_an_unknown_scenario_is_an_error_with_a_suggestion() -> None:
+    """Exit status 2, and what may have been meant."""
+    result = run("--sender", PLAIN, "--scenario", "a-handof")
+    assert result.exit_code == 2
+    said = " ".join(result.stderr.split())
+    assert "no scenario is called 'a-handof' (did you mean a-handoff" in said
+    assert "sendproof check --explain RULE" in said
+
+
 @pytest.mark.no_cover
 @pytest.mark.one_python
 @pytest.mark.parametrize(

@@ -58,15 +58,16 @@ def test_rules_are_counted_and_those_known_to_fail_are_told_apart() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rule_id", "reason"),
+    ("rule_id", "lacking", "reason"),
     [
-        ("DRN-12", "the sender does not claim the capability handoff"),
-        ("WIN-4", "the sender does not claim the capability unserializable"),
+        ("DRN-12", {"handoff"}, "the sender does not claim the capability handoff"),
+        ("WIN-4", {"unserializable"}, "the sender does not claim the capability unserializable"),
+        ("DLV-2", set(), "no scenario that was performed attacks it"),
     ],
 )
-def test_what_was_skipped_says_why(rule_id: str, reason: str) -> None:
+def test_what_was_skipped_says_why(rule_id: str, lacking: set[str], reason: str) -> None:
     """A capability that isn't claimed, or something that a language can't do."""
-    (rule,) = report_on([Verdict(rule=rule_of(rule_id), lacking={"unserializable"})]).rules
+    (rule,) = report_on([Verdict(rule=rule_of(rule_id), lacking=lacking)]).rules
     assert rule.skipped == reason
 
 
@@ -151,9 +152,14 @@ def test_it_is_told_where_to_begin_where_many_failed() -> None:
 
 
 def test_the_command_that_judges_a_rule_again_names_it() -> None:
-    """`{rule}` stands for the id, and other braces stay as they are; a rule that passed needs none."""
-    report = report_on([failed("DLV-2", doubled().history()), PASSED], replay="check --command '{x} {}' --rule {rule}")
-    assert [rule.replay for rule in report.rules] == ["check --command '{x} {}' --rule DLV-2", None]
+    """`{rule}` and `{scenario}` are replaced, and other braces stay; a rule that passed needs none."""
+    verdicts = [failed("DLV-2", doubled().history()), not_judged("DLV-3"), PASSED]
+    report = report_on(verdicts, replay="check --command '{x} {}' --rule {rule} --scenario {scenario}")
+    assert [rule.replay for rule in report.rules] == [
+        "check --command '{x} {}' --rule DLV-2 --scenario scenario-1",
+        "check --command '{x} {}' --rule DLV-3 --scenario broken",
+        None,
+    ]
 
 
 def test_a_report_is_made_where_sendproof_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,7 +34,7 @@ def of_every_kind() -> list[Verdict]:
         failed_by(doubled().history(), rule_id="DLV-3", sentence="it never did"),
         failed("WIRE-4", doubled("x").set(0).request((1, {"z": 1}), last=1).history(), known="a ticket"),
         not_judged("SEQ-1"),
-        Verdict(rule=rule_of("DRN-12")),
+        Verdict(rule=rule_of("DRN-12"), lacking={"handoff"}),
     )
 
 
