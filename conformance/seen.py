@@ -97,6 +97,12 @@ class Request:
         """The `last_accepted_seq` that its answer carried, where it said so beyond doubt and got out whole."""
         return None if self.answer is None else read_last(self.answer.body)
 
+    @property
+    def how_it_broke(self) -> str:
+        """In a few words, what its sender saw of an answer that was broken off; else nothing."""
+        began = self.broken is not None and any(getattr(fault, "phase", "") == "in-answer" for fault in self.faults)
+        return " (its answer began, and was broken off)" if began else ""
+
     @cached_property
     def succeeded(self) -> bool:
         """Whether the sender was told, beyond doubt, that it succeeded."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def explain(console: Console, rule: Rule, scenarios: Sequence[Scenario]) -> None:
-    """Print what a rule claims, why it matters, what commonly breaks it, how to mend that, and how it is attacked."""
+    """Print what a rule claims, why it matters, what commonly breaks it, how it is attacked, and how it is mended."""
     console.print(Text.assemble((rule.id, "bold"), f"  {rule.level}"))
     if rule.capability:
         console.print(f"Only for senders that claim the capability {rule.capability}.")
@@ -28,14 +28,14 @@ def explain(console: Console, rule: Rule, scenarios: Sequence[Scenario]) -> None
     _paragraph(console, f"{rule.loss} {rule.why}")
     _heading(console, "What commonly breaks it:")
     _paragraph(console, "\n".join(f"- {cause}" for cause in rule.causes))
-    _heading(console, "How to mend it:")
-    _paragraph(console, rule.fix)
     _heading(console, "How it is attacked:")
     _paragraph(console, f"A scenario of these that gives it nothing to judge fails it: {rule.unseen}.")
     for scenario in scenarios:
         if rule.id in scenario.rules:
-            attack = Text.assemble((scenario.name, "cyan"), f"\n  {scenario.story}")
-            console.print(Padding(attack, (0, 0, 0, 2), expand=False))
+            console.print(Padding(Text(scenario.name, style="cyan"), (0, 0, 0, 2), expand=False))
+            console.print(Padding(scenario.story, (0, 0, 0, 4), expand=False))
+    _heading(console, "How to mend it:")
+    _paragraph(console, rule.fix)
 
 
 def _heading(console: Console, text: str) -> None:

@@ -292,8 +292,8 @@ def a_lost_completion_settles(evidence: Evidence, found: Findings) -> None:
             later = [each for each in run.requests if each.began > request.began]
             if not any(each.succeeded for each in later) and not evidence.excuse(sender):
                 found.violate(
-                    f"the answer to the completion was lost, and the sender never asked again until it knew "
-                    f"({len(later)} more requests)",
+                    f"the answer to the completion was lost{request.how_it_broke}, and the sender never asked again "
+                    f"until it knew (requests after that: {len(later)})",
                     completion,
                     request.end,
                     *sender.returns[:1],

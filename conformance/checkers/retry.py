@@ -45,7 +45,8 @@ def tries_again(evidence: Evidence, found: Findings) -> None:
                 and not evidence.excuse(sender)
             ):
                 found.violate(
-                    f"request {request.number} failed in a way that may pass, and it was never tried again",
+                    f"request {request.number} failed in a way that may pass{request.how_it_broke}, "
+                    "and it was never tried again",
                     request.started,
                     request.end,
                     *sender.returns[:1],

@@ -102,11 +102,14 @@ def the_buffer_is_bounded(evidence: Evidence, found: Findings) -> None:
                 is_overfull = len(sizes) > settings.max_buffered_events or sum(sizes) > settings.max_buffered_bytes
                 if len(sizes) > settings.max_buffered_events:
                     found.violate(
-                        f"{len(sizes)} events are held; max_buffered_events is {settings.max_buffered_events}", call
+                        f"{len(sizes)} events are held, with those under way; max_buffered_events is "
+                        f"{settings.max_buffered_events}",
+                        call,
                     )
                 elif sum(sizes) > settings.max_buffered_bytes:
                     found.violate(
-                        f"{sum(sizes)} bytes of events are held; max_buffered_bytes is {settings.max_buffered_bytes}",
+                        f"{sum(sizes)} bytes of events are held, with those under way; max_buffered_bytes is "
+                        f"{settings.max_buffered_bytes}",
                         call,
                     )
 

@@ -263,7 +263,7 @@ CASES = [
         "DRN-9",
         "given up after another attempt",
         sent().stop().complete(2, status=None).wait(1).complete(2, "already-complete", status=503).returned(),
-        "never asked again until it knew (1 more requests)",
+        "never asked again until it knew (requests after that: 1)",
         "CompletionReceived",
         "RequestBroken",
         "StopReturned",

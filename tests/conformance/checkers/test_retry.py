@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conformance.history import BackendCameUp, BackendWentDown, NetworkTrouble
-from fake_backend.faults import Latency, Slicer, Stall
+from fake_backend.faults import Latency, ResetPeer, Slicer, Stall
 from fake_backend.records import LineReceived
 from tests.conformance.checkers.case import Case, breaks, hold, is_silent_on, keeps
 from tests.conformance.story import Story, event
@@ -92,6 +92,15 @@ CASES = [
         "never tried again",
         "RequestStarted",
         "AnswerSent",
+        "StopReturned",
+    ),
+    breaks(
+        "RTY-1",
+        "it doesn't, after an answer that began",
+        stopped_after(told().request(status=None, faults=[ResetPeer(phase="in-answer")])),
+        "failed in a way that may pass (its answer began, and was broken off), and it was never tried again",
+        "RequestStarted",
+        "RequestBroken",
         "StopReturned",
     ),
     keeps(
