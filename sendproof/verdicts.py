@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
 import sys
@@ -39,7 +38,7 @@ _UNSEEN_NAMED = 1
 _WIDTH_OF_A_FILE = 120
 
 
-class _WithoutBlanksAtEnds(io.TextIOBase):
+class _WithoutBlanksAtEnds:
     """A stream whose lines don't end in blanks, with which tables are filled up; rich writes whole lines."""
 
     def __init__(self, stream: TextIO) -> None:
