@@ -13,7 +13,7 @@ from tests.fake_backend.model_strategies import EXCHANGES, FRAMED_EXCHANGES, LIM
 from tests.fake_backend.model_traffic import COMPLETION, EVENT, Exchange, Leave, LineSpec, RequestSpec
 from tests.fake_backend.model_trial import compare
 
-pytestmark = pytest.mark.no_cover
+pytestmark = [pytest.mark.one_python, pytest.mark.no_cover]
 
 
 @pytest.fixture(autouse=True, scope="module")
