@@ -132,7 +132,7 @@ def test_the_fault_file_of_the_readme_is_read() -> None:
 def test_the_naive_sender_fails_as_the_readme_says(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the README shows of the report on the naive sender is in the report."""
     monkeypatch.chdir(ROOT)
-    result = CliRunner().invoke(check, ["--sender", "examples.naive:create_sender"], env={"COLUMNS": None})
+    result = CliRunner().invoke(check, ["--sender", "examples.naive:create_sender"])
     assert result.exit_code == 1
     shown = re.search(r"^((?:    .*\n)+)\nA sender of yours", README, flags=re.MULTILINE)
     assert shown is not None

@@ -65,7 +65,7 @@ class ClaimsNothing(PlainSender):
 
 def run(*arguments: str) -> Result:
     """Run the command."""
-    return CliRunner().invoke(check, arguments, env={"COLUMNS": None})
+    return CliRunner().invoke(check, arguments)
 
 
 def row(result: Result, rule: str) -> list[str]:

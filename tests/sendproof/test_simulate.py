@@ -38,12 +38,17 @@ def simulated(*arguments: str) -> Result:
     return CliRunner().invoke(simulate, ["--jobs", "1", *arguments])
 
 
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
+    """A file with a schedule under which a broken sender doubles an event, and what was said when it was found."""
+    path = tmp_path_factory.mktemp("search") / "found.json"
+    return path, simulated("--sender", DOUBLES, "--rule", "DLV-2", "--save", str(path))
+
+
 @pytest.fixture
-def found(tmp_path: Path) -> Path:
-    """A file with a schedule under which a broken sender doubles an event."""
-    path = tmp_path / "found.json"
-    simulated("--sender", DOUBLES, "--rule", "DLV-2", "--save", str(path))
-    return path
+def found(searched: tuple[Path, Result]) -> Path:
+    """The file alone."""
+    return searched[0]
 
 
 def test_a_correct_sender_is_told_so() -> None:
@@ -61,9 +66,9 @@ def test_what_was_not_tested_is_said() -> None:
     assert "They gave these rules nothing to judge: WIRE-5\n" in result.output
 
 
-def test_a_broken_sender_is_shown_with_the_smallest_schedule(found: Path) -> None:
+def test_a_broken_sender_is_shown_with_the_smallest_schedule(searched: tuple[Path, Result]) -> None:
     """The script, the rule, the contradiction, and the command that shows it again; the status is 1."""
-    result = simulated("--sender", DOUBLES, "--rule", "DLV-2", "--save", str(found))
+    found, result = searched
     assert result.exit_code == 1
     assert "A schedule with 1 event and 1 fault breaks DLV-2\n" in result.output
     assert "of seed 1, shrunk from " in result.output
