@@ -178,6 +178,17 @@ def test_the_activity_of_a_run_is_live_filtered_and_told_in_full(browser: Browse
         page.get_by_text('No event whose kind begins with "nothing".').wait_for()
 
 
+def test_what_was_forgotten_is_counted_in_the_activity(browser: Browser) -> None:
+    """Also under a filter, which nobody can tell how many of them would pass."""
+    with staged(keep_last=10) as stage, opened(browser, stage.backend.url) as page:
+        stage.post_events(1, 30)
+        page.get_by_role("list", name="Runs").get_by_role("button", name="demo").click()
+        page.get_by_role("tab", name="Activity").click()
+        page.get_by_text("10 events; 20 older forgotten", exact=True).wait_for()
+        page.locator("#kind-prefix").fill("nothing")
+        page.get_by_text("among those that are kept; 20 older were forgotten.").wait_for()
+
+
 def test_large_events_are_read_to_the_last_and_shown_in_part(browser: Browser, stage: Stage) -> None:
     """An answer of the backend holds few of them; the page goes on, and keeps but the beginning of each."""
     with opened(browser, stage.backend.url) as page:

@@ -108,7 +108,8 @@ def test_what_makes_no_sense_with_it_is_told(arguments: tuple[str, ...]) -> None
     """Before anything is performed."""
     result = run(*arguments, *NOWHERE)
     assert result.exit_code == 2
-    assert "it goes with --sender, and not with --command, --attach, --real, --report or" in " ".join(result.stderr.split())
+    said = " ".join(result.stderr.split())
+    assert "it goes with --sender, and not with --command, --attach, --real, --report or --scenario." in said
 
 
 def test_a_rule_that_no_scenario_of_the_network_attacks_is_told() -> None:
