@@ -70,8 +70,8 @@ def difference(was: Any, arrived: Any, place: str = "event") -> str:
         case _ if _is_alike(was, arrived):
             return ""
         case str(), str():
-            alike = next((index for index, pair in enumerate(zip(was, arrived, strict=False)) if len({*pair}) > 1), 0)
-            skipped = max(alike - _BEFORE, 0)
+            differs = (index for index, pair in enumerate(zip(was, arrived, strict=False)) if len({*pair}) > 1)
+            skipped = max(next(differs, min(len(was), len(arrived))) - _BEFORE, 0)
             begun = "…" if skipped else ""
             before, after = _short(was[skipped:]), _short(arrived[skipped:])
             return f"at {place} {begun}{before} was enqueued, and {begun}{after} arrived"

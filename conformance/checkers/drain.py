@@ -35,7 +35,7 @@ def stop_delivers_and_completes(evidence: Evidence, found: Findings) -> None:
         missing = _without_altered(evidence, run, lost_events(evidence, sender))
         if missing:
             found.violate(
-                f"stop returned in time, and {_events(len(missing))} not at the backend, though buffered",
+                f"stop returned in time, and {_events(missing, ' is', ' are')} not at the backend, though buffered",
                 sender.stops[0],
                 missing[0],
                 *sender.returns[:1],
@@ -50,8 +50,8 @@ def _without_altered(evidence: Evidence, run: Run, calls: list[EnqueueCalled]) -
     return [call for call in calls if (call.sender, call.call) not in altered]
 
 
-def _events(count: int) -> str:
-    return "1 event is" if count == 1 else f"{count} events are"
+def _events(calls: list[EnqueueCalled], singular: str = "", plural: str = "") -> str:
+    return f"1 event{singular}" if len(calls) == 1 else f"{len(calls)} events{plural}"
 
 
 def _was_misled(run: Run) -> bool:
@@ -86,9 +86,8 @@ def completion_comes_last(evidence: Evidence, found: Findings) -> None:
                     if content(call.event or {}) not in sent and not run.is_poison(call) and call.call in wanted
                 ]
                 if unsent:
-                    events = "1 event" if len(unsent) == 1 else f"{len(unsent)} events"
                     found.violate(
-                        f"completion at {completion.final_seq} came before {events} had been sent",
+                        f"completion at {completion.final_seq} came before {_events(unsent)} had been sent",
                         completion,
                         unsent[0],
                     )
@@ -384,7 +383,7 @@ def a_handoff_leaves_the_run_open(evidence: Evidence, found: Findings) -> None:
         missing = _without_altered(evidence, run, lost_events(evidence, sender))
         if missing and not evidence.excuse(sender):
             found.violate(
-                f"{_events(len(missing))} not at the backend, which were to be drained before the handoff",
+                f"{_events(missing, ' is', ' are')} not at the backend, which were to be drained before the handoff",
                 sender.stops[0],
                 missing[0],
             )

@@ -41,10 +41,9 @@ export class FaultForm {
   tell(problem) {
     const error = byId("fault-error");
     byId("fault-form").lastElementChild.before(error);
-    const words = problem.split(/[^\w]+/);
     const fields = [...this.#keys, ...this.#selectors];
     for (const field of fields) field.isWrong(false);
-    const [wrong] = fields.filter(({ key }) => words.includes(key.name)).sort((a, b) => words.indexOf(a.key.name) - words.indexOf(b.key.name));
+    const wrong = fields.find(({ key }) => problem.startsWith(`${key.name} `)); // as the backend's errors begin
     wrong?.isWrong(true);
     wrong?.element.append(error);
     write(error, problem);

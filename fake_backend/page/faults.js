@@ -54,7 +54,7 @@ export class Faults {
     if (this.#saysDown) write(byId("fault-said"), "");
   }
 
-  async #add(rule, tell = (problem) => write(byId("fault-said"), problem)) {
+  async #add(rule, tell = tellBelow) {
     const scope = byId("scope").value;
     try {
       const added = await ask("POST", "/_fake/faults", scope === "" ? rule : { ...rule, run_id: scope });
@@ -84,7 +84,7 @@ export class Faults {
     }
   }
 
-  #tell(error, tell = (problem) => write(byId("fault-said"), problem)) {
+  #tell(error, tell = tellBelow) {
     if (!(error instanceof AnswerError)) throw error;
     this.#saysDown = error.isDown;
     tell(printable(error.message, 1000));
@@ -131,6 +131,10 @@ export class Faults {
     list.prepend(row); // what was just added is seen
     return row;
   }
+}
+
+function tellBelow(problem) {
+  write(byId("fault-said"), problem);
 }
 
 function ruleWords({ of, requests, every, events, times, run_id: runId, ...fault }) {

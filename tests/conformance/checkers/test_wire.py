@@ -81,6 +81,14 @@ CASES = [
     ),
     breaks(
         "WIRE-4",
+        "the end of a long text",
+        Story().open().enqueue({"t": 90 * "x" + "end"}).request((1, {"t": 90 * "x"}), last=1),
+        f'at event.t …"{20 * "x"}end" was enqueued, and …"{20 * "x"}" arrived',
+        "EnqueueCalled",
+        "LineReceived",
+    ),
+    breaks(
+        "WIRE-4",
         "what is missing",
         Story().open().enqueue({"n": 1, "l": [1, 2]}).request((1, {"n": 1, "l": [1]}), last=1),
         "at event.l[1] 2 was enqueued, and nothing arrived",
