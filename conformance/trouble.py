@@ -103,7 +103,9 @@ class Trouble:
                 it; False takes no account of them.
         """
         timeout = self._settings.stop_timeout
-        if not sender.stops or sender.stop_returned - sender.stop_called < 0.9 * timeout:
+        if not sender.stops:
+            return False
+        if sender.stop_returned - sender.stop_called < 0.9 * timeout and not self._was_asked_to_wait(sender):
             return False
         rest = max(
             _TOLERANCE * timeout, _LEAST_TOLERANCE + self._settings.flush_delay + _ROUND_TRIPS_OF_A_STEP * self._late
@@ -116,6 +118,14 @@ class Trouble:
             if (interval := self._held_up_by(request, refusals_count=refusals_count)) is not None
         ]
         return _longest_gap(held_up, begin, end) <= rest
+
+    def _was_asked_to_wait(self, sender: Sender) -> bool:
+        """Whether a `Retry-After` allowed no further attempt before the deadline, so that `stop` may return early."""
+        deadline = sender.stop_called + self._settings.stop_timeout
+        return any(
+            asked is not None and asked.time <= sender.stop_returned and asked.time + asked.seconds > deadline
+            for asked in (request.retry_after for request in self._evidence.run(sender.run_id).requests)
+        )
 
     def _held_up_by(self, request: Request, *, refusals_count: bool) -> Interval | None:
         began = request.started.time

@@ -4,32 +4,37 @@ Start with `EventStreamSender` and `SenderConfig`. What it guarantees, rule by r
 travels, in `docs/protocol.md`. To read how it works, start at `core`, where it thinks.
 """
 
-from reference.sender.config import CompletionForm, SenderConfig
+from reference.sender.config import SenderConfig
 from reference.sender.errors import ConfigError, NotDeliveredError, SenderError, UnserializableError
 from reference.sender.messages import (
+    AnotherWriter,
     DrainReport,
     DropReason,
     EventDropped,
+    EventHeldUp,
     Health,
     HealthChanged,
     Notice,
     Outcome,
+    PositionLost,
     SenderStats,
 )
 from reference.sender.stream import EventStreamSender
 
 __all__ = [
-    "CompletionForm",
+    "AnotherWriter",
     "ConfigError",
     "DrainReport",
     "DropReason",
     "EventDropped",
+    "EventHeldUp",
     "EventStreamSender",
     "Health",
     "HealthChanged",
     "NotDeliveredError",
     "Notice",
     "Outcome",
+    "PositionLost",
     "SenderConfig",
     "SenderError",
     "SenderStats",

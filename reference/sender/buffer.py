@@ -149,6 +149,11 @@ class NumberedBuffer:
         self.exposed = 0
         self.acked = last
 
+    @property
+    def head(self) -> bytes:
+        """The event that is next; there must be one."""
+        return self._events[0]
+
     def remove_head(self) -> bytes:
         """Take out the event at the head. Those behind it move up by one number, so none of them may be taken yet."""
         payload = self._events[0]

@@ -5,17 +5,9 @@ from __future__ import annotations
 import ssl
 import sys
 from dataclasses import dataclass, field, fields
-from enum import StrEnum
 from urllib.parse import urlsplit
 
 from reference.sender.errors import ConfigError
-
-
-class CompletionForm(StrEnum):
-    """How a run is completed: by a control line in the body (the default), or by the older pair of headers."""
-
-    LINE = "line"
-    HEADERS = "headers"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,17 +24,23 @@ class SenderConfig:
         max_window_events: Events in one request at the most (WIN-1).
         max_window_bytes: Bytes in the body of one request at the most. An event of the largest size must fit.
         max_event_bytes: An event's whole line at the most, without the newline, under its number (WIN-2).
-        window_age: How long a request stays open for events that are enqueued meanwhile. 0 closes it as soon as
-            the buffer is drained, which makes each request a batch.
+        window_age: How long a request stays open for events that are enqueued meanwhile, and never longer than
+            `request_timeout`. 0 sends what is buffered as a whole, with its length, which every proxy passes on at
+            once. More saves requests where nothing on the way holds bodies back; see `docs/behind-a-proxy.md`.
         flush_delay: How long an idle sender waits for company before it sends its first event.
         retry_delay: The ceiling of the first wait after a failure; it doubles with each further one. The wait is
             drawn evenly between nothing and the ceiling.
         max_retry_delay: What the ceiling grows to at the most.
+        max_retry_after: The longest wait that a `Retry-After` header may ask for; more counts as this (RTY-3).
+        settle_delay: After a window of which nobody knows how much was taken, the position is asked until two
+            answers in a row, this long apart, agree: a backend may go on taking the lines of a request whose
+            connection is gone. 0 asks once.
+        final_after: A 401, 403, 404 or 410 that isn't in the protocol's own form is a proxy's. It ends the sender
+            only when such answers have come for this long (RTY-6).
         request_timeout: One clock for everything a request waits for from its peer: connecting, an upload that is
             not read, the answer's head and its body. It stands still only while a window that is up to date waits
             for the next event.
         stop_timeout: How long `stop` drains when it isn't told otherwise.
-        completion: Which form of completion to send.
         ssl_context: For https: certificates of your own. None takes the system's.
 
     Raises:
@@ -56,13 +54,15 @@ class SenderConfig:
     max_window_events: int = 900
     max_window_bytes: int = 4_000_000
     max_event_bytes: int = 900_000
-    window_age: float = 300.0
+    window_age: float = 0.0
     flush_delay: float = 0.0
     retry_delay: float = 1.0
     max_retry_delay: float = 30.0
+    max_retry_after: float = 3_600.0
+    settle_delay: float = 0.1
+    final_after: float = 300.0
     request_timeout: float = 10.0
     stop_timeout: float = 30.0
-    completion: CompletionForm = CompletionForm.LINE
     ssl_context: ssl.SSLContext | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -74,8 +74,6 @@ class SenderConfig:
                 _check_count(each.name, value)
             elif each.name in _TIMES:
                 check_time(each.name, value, zero_allowed=_TIMES[each.name])
-        if not isinstance(self.completion, CompletionForm):
-            raise ConfigError("completion", self.completion, "CompletionForm.LINE or CompletionForm.HEADERS")
         if not isinstance(self.ssl_context, ssl.SSLContext | None):
             raise ConfigError("ssl_context", self.ssl_context, "an ssl.SSLContext or None")
         self._check_that_limits_fit()
@@ -113,6 +111,9 @@ _TIMES = {
     "flush_delay": True,
     "retry_delay": False,
     "max_retry_delay": False,
+    "max_retry_after": False,
+    "settle_delay": True,
+    "final_after": True,
     "request_timeout": False,
     "stop_timeout": True,
 }

@@ -4,7 +4,9 @@ The theory. A run has one writer, and the backend keeps one number for it: the l
 one number too, the last that the backend confirmed, and its events in order behind it; see `buffer`. Attempts go out
 one at a time. An answer that says how far the backend got settles that many events.
 
-After anything but a clear answer the sender is in *doubt* about `acked`, and asks before it sends events again.
+After anything but a clear answer the sender is in *doubt* about `acked`, and asks before it sends events again; see
+`position`. A 5xx in the protocol's own form is no doubt: the backend may have taken the lines and want to see them once
+more, for what it still has to do for them. The same lines go out again under their numbers, which is always safe.
 
 The shell calls `next_command`, performs it, and tells what came of it by `handle`. Time is an argument, in seconds on
 any clock that doesn't step; chance is a function that draws evenly from [0, 1).
@@ -15,6 +17,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from reference.sender.backoff import Backoff
 from reference.sender.buffer import NumberedBuffer
 from reference.sender.messages import (
     Answered,
@@ -29,7 +32,9 @@ from reference.sender.messages import (
     SenderStats,
     Wait,
 )
+from reference.sender.position import Doubt, Position
 from reference.sender.tally import Tally
+from reference.sender.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,6 +49,10 @@ _SUCCESS = range(200, 300)
 _REFUSED = frozenset({400, 413})
 _FINAL = frozenset({401, 403, 404, 410})
 _CONFLICT = 409
+_SERVER_ERRORS = range(500, 600)
+_WANTS_A_LENGTH = frozenset({411, 501})
+_ERRORS_TO_SINGLE_OUT = 3
+_ERRORS_TO_TELL = 6
 
 
 class SenderCore:
@@ -54,44 +63,40 @@ class SenderCore:
 
     def __init__(self, config: SenderConfig, *, draw: Callable[[], float]) -> None:
         self._config = config
-        self._draw = draw
 
         self._buffer = NumberedBuffer(config)
         self.enqueue = self._buffer.append
         self.credit = self._buffer.credit
         self.credit_bytes = self._buffer.credit_bytes
         self.take_on_credit = self._buffer.take_on_credit
-        self._in_doubt = True  # nobody has asked yet
-        self._position_known = False
+        self._position = Position(settles=config.settle_delay > 0)
 
         # The attempt in flight.
         self._attempt: Attempt | None = None
-        self._window_start = 1
+        self._window = Window(config)
         self._exposed_before = 0
-        self._window_count = 0
-        self._window_bytes = 0
-        self._window_until = 0.0
-        self._window_closed = True
 
         # Retry.
-        self._failures = 0
-        self._not_before = -math.inf
+        self._backoff = Backoff(config, draw=draw)
         self._conflicts = 0
-        self._window_cap = config.max_window_events
         self._refusal: str | None = None  # of the last window, until it is known how far the backend got
         self._refusals_of_head = 0
+        self._errors_of_head = 0
+        self._foreign_since: float | None = None  # when the first of the foreign final answers in a row came
         self._last_trouble = ""
 
         # Draining and the end.
         self._linger_since: float | None = None
         self._hurry_to = 0
         self._draining = False
+        self._deadline = math.inf
+        self._position_wanted = False
         self._completion_wanted = False
         self._completed = False
         self._finished = False
         self._why: str | None = None
 
-        self._tally = Tally()
+        self._tally = Tally(ordinary_wait=config.max_retry_delay)
         self.count_refusal = self._tally.count_refusal
         self.take_notices = self._tally.take_notices
 
@@ -111,9 +116,23 @@ class SenderCore:
         self._hurry_to = self._buffer.accepted
         return self._hurry_to
 
-    def stop(self, *, complete: bool) -> None:
-        """Refuse further events, deliver what is buffered, then complete the run if asked."""
+    def ask_position(self) -> None:
+        """Ask for the run's last number until two answers agree, also where there is nothing to send."""
+        self._position_wanted = True
+        self._position.question(Doubt.SETTLE)
+
+    @property
+    def asked_position(self) -> int | None:
+        """The answer to `ask_position`, once it is there."""
+        return None if self._position.doubt else self._buffer.acked
+
+    def stop(self, *, complete: bool, deadline: float = math.inf) -> None:
+        """Refuse further events, deliver what is buffered, then complete the run if asked.
+
+        It ends at once where a `Retry-After` allows no attempt before the deadline: all it could do is wait.
+        """
         self._draining = True
+        self._deadline = deadline
         self._completion_wanted = complete
         self._buffer.close()
 
@@ -127,15 +146,18 @@ class SenderCore:
     def next_command(self, now: float) -> Command:
         """What to do now."""
         completing = self._completion_wanted and not self._completed
+        not_before = self._backoff.not_before
         if self._draining and not self._buffer and not completing:
             self._finish(None)
+        elif self._draining and self._backoff.asked_until > self._deadline:
+            self.give_up(f"the backend asked to wait {self._backoff.asked_until - now:.3g} s more, past the deadline")
         if self._finished:
             return Finish()
-        if not self._buffer and not completing:
+        if not self._buffer and not completing and not self._position_wanted:
             return Wait(until=math.inf, until_buffered=1)
-        if now < self._not_before:
-            return Wait(until=self._not_before, until_buffered=self._never_buffered)
-        if self._in_doubt:
+        if now < not_before:
+            return Wait(until=not_before, until_buffered=self._never_buffered)
+        if self._position.doubt:
             return self._begin(AskPosition())
         if self._buffer:
             return self._linger(now) or self._begin_window(now)
@@ -146,34 +168,29 @@ class SenderCore:
 
         Each call exposes what it gives, so only what was handed out can be acknowledged.
         """
-        if self._window_closed:
+        window = self._window
+        if window.is_closed:
             return None
-        lines = self._buffer.lines(
-            self._window_count,
-            self._window_cap - self._window_count,
-            room=self._config.max_window_bytes - self._window_bytes,
-            block=BLOCK_BYTES,
-        )
+        lines = self._buffer.lines(window.count, window.most_events - window.count, room=window.room, block=BLOCK_BYTES)
         if lines:
             block = b"".join(lines)
-            self._window_count += len(lines)
-            self._window_bytes += len(block)
-            self._window_closed = self._window_count == self._window_cap
+            window.add(len(lines), len(block))
             return block
-        is_full = self._window_count == self._window_cap or self._window_count < len(self._buffer)
-        if is_full or self._hurrying or now >= self._window_until:
-            self._window_closed = True
+        is_full = window.count < len(self._buffer)
+        if is_full or self._hurrying or now >= window.until:
+            window.is_closed = True
             return None
-        return Wait(until=self._window_until, until_buffered=self._window_count + 1)
+        window.was_left_open = True
+        return Wait(until=window.until, until_buffered=window.count + 1)
 
     @property
     def window_is_closed(self) -> bool:
         """Whether `fill` will give nothing more to the window."""
-        return self._window_closed
+        return self._window.is_closed
 
     def close_window(self) -> None:
         """Give no more lines to the open window, for instance since its answer is there already."""
-        self._window_closed = True
+        self._window.is_closed = True
 
     @property
     def buffered(self) -> int:
@@ -199,7 +216,8 @@ class SenderCore:
             dropped=dict(self._tally.dropped),
             requests=self._tally.requests,
             failed_requests=self._tally.failed_requests,
-            last_accepted_seq=self._buffer.acked if self._position_known else None,
+            last_accepted_seq=self._buffer.acked if self._position.is_known else None,
+            contested=self._position.contested,
             health=self._tally.health,
         )
 
@@ -209,6 +227,7 @@ class SenderCore:
             delivered=self._buffer.delivered,
             undelivered=len(self._buffer),
             unconfirmed=self._buffer.exposed,
+            contested=self._position.contested,
             dropped=dict(self._tally.dropped),
             completed=self._completed,
             why=self._why,
@@ -221,64 +240,130 @@ class SenderCore:
         attempt, self._attempt = self._attempt, None
         if attempt is None:
             raise RuntimeError(f"no attempt is in flight that {happened!r} could be the end of")
-        self._window_closed = True
+        self._window.is_closed = True
+        new = range(0)
+        if isinstance(attempt, OpenWindow):
+            if isinstance(happened, AttemptFailed) and not happened.was_sent:
+                self._buffer.exposed = self._exposed_before
+            else:
+                new = self._position.sent(self._window.first, self._window.count)
+        if isinstance(happened, AttemptFailed):
+            is_unclear = isinstance(attempt, OpenWindow) and happened.was_sent
+            self._on_failure(happened.detail, now, Doubt.SETTLE if is_unclear else Doubt.ASK)
+            return
+        if happened.status not in _FINAL:
+            self._foreign_since = None
         match happened:
             case Answered(status=status, last_accepted_seq=int(last)) if status in _SUCCESS:
-                self._on_success(attempt, last, now)
+                self._on_success(attempt, happened, last, new, now)
             case Answered(status=status, last_accepted_seq=int(last)) if status == _CONFLICT:
                 self._on_conflict(attempt, last, now)
-            case Answered(status=status) if status in _REFUSED and isinstance(attempt, OpenWindow):
-                self._on_refusal(happened, now)
-            case Answered(status=status) if status in _FINAL:
+            case Answered(status=status) if status in _FINAL and self._is_final(happened, now):
                 self._fail_for_good(_in_words(happened))
+            case _ if isinstance(attempt, OpenWindow):
+                self._on_failed_window(happened, now)
             case Answered(retry_after=retry_after):
-                self._on_failure(_in_words(happened), now, retry_after)
-            case AttemptFailed(detail=detail, was_sent=was_sent):
-                if isinstance(attempt, OpenWindow) and not was_sent:
-                    self._buffer.exposed = self._exposed_before
-                self._on_failure(detail, now)
+                self._on_failure(_in_words(happened), now, Doubt.ASK, retry_after)
 
-    def _on_success(self, attempt: Attempt, last: int, now: float) -> None:
+    def _is_final(self, answer: Answered, now: float) -> bool:
+        """Whether 401, 403, 404 or 410 end it: the backend's own do at once, and a proxy's after a while (RTY-6)."""
+        if self._foreign_since is None:
+            self._foreign_since = now
+        return answer.is_backends_own or now - self._foreign_since >= self._config.final_after
+
+    def _on_success(self, attempt: Attempt, answer: Answered, last: int, new: range, now: float) -> None:
         match attempt:
             case AskPosition():
-                if self._settle_position(last):
-                    self._on_progress()
-                self._judge_refused_window()
+                self._on_position(last, now)
             case OpenWindow() if last < self._buffer.acked:
                 # Lower than what was confirmed before, and no word of a conflict. Ask before believing it: a backend
                 # takes events under numbers that it already has for duplicates.
-                self._on_failure(f"an answer went back from {self._buffer.acked} to {last}", now)
+                self._on_failure(f"an answer went back from {self._buffer.acked} to {last}", now, Doubt.ASK)
             case OpenWindow():
+                self._window.answered()
+                if self._position.count_contested(new, last=last, accepted=answer.accepted):
+                    self._tell_of_another_writer("events of this sender were taken for duplicates, under new numbers")
                 if self._settle_position(last):
                     self._on_progress()
                 else:
-                    self._on_failure(f"a success that took nothing: the last number is still {last}", now)
+                    # Whoever takes a chunked body for an empty one says just this.
+                    self._window.are_whole = True
+                    detail = f"a success that took nothing: the last number is still {last}"
+                    self._on_failure(detail, now, Doubt.ASK)
             case CompleteRun():
                 self._completed = True
                 self._on_progress()
 
+    def _on_position(self, last: int, now: float) -> None:
+        """The backend answers how far it got; after an ambiguous window that may still be moving."""
+        acked, exposed = self._buffer.acked, self._buffer.exposed
+        all_sent = acked + exposed if exposed else None
+        if self._position.has_settled(last, all_sent=all_sent):
+            self._window.settled_at(last)
+            if self._settle_position(last):
+                self._on_progress()
+            self._position_wanted = False
+            self._judge_refused_window()
+            return
+        if last > acked and self._take_position(last):
+            self._on_progress()
+        self._backoff.pause(now, self._config.settle_delay)
+
     def _on_conflict(self, attempt: Attempt, last: int, now: float) -> None:
         match attempt:
+            case AskPosition():
+                # Whatever the status means there, the number is the backend's own.
+                self._on_position(last, now)
+                return
             case OpenWindow() if last == self._buffer.acked:
                 # It began at exactly the number that is asked for, so it can never be taken (DRN-11).
                 self._buffer.exposed = 0
-                self._fail_for_good(f"the run is closed: number {last + 1} is answered 409, and is what it asks for")
+                self._fail_for_good(
+                    f"the run is complete already; use another run id (number {last + 1} is answered 409, and is what "
+                    "the backend asks for)"
+                )
                 return
             case CompleteRun(final_seq=final_seq) if last == final_seq:
                 self._fail_for_good(f"completion at {last} is answered 409, and {last} is what the backend has")
                 return
             case OpenWindow() if last > self._buffer.acked + self._buffer.exposed:
                 # Past everything that was ever sent: another writer's number. The window was refused, so it is kept.
+                self._learn(last)
                 self._buffer.renumber(last)
                 self._drop_outgrown()
-            case AskPosition() | OpenWindow():
+            case OpenWindow():
                 if self._settle_position(last):
                     self._on_progress()
             case CompleteRun():
-                self._in_doubt = True
+                self._position.question(Doubt.ASK)
         self._conflicts += 1
         if self._conflicts > 1:
-            self._on_failure(f"409 again without progress, with {last} as the last number", now)
+            self._on_failure(f"409 again without progress, with {last} as the last number", now, Doubt.ASK)
+
+    def _on_failed_window(self, answer: Answered, now: float) -> None:
+        """A window got an answer that takes nothing, or doesn't say what it took."""
+        if answer.status in _WANTS_A_LENGTH:
+            self._window.are_whole = True
+        if answer.status in _REFUSED:
+            self._on_refusal(answer, now)
+        elif answer.status in _SERVER_ERRORS and answer.is_backends_own:
+            self._on_failure(_in_words(answer), now, Doubt.NONE, answer.retry_after)
+        else:
+            self._on_failure(_in_words(answer), now, _doubt_after(answer), answer.retry_after)
+        if answer.status in _SERVER_ERRORS:
+            self._suspect_head(answer)
+
+    def _suspect_head(self, answer: Answered) -> None:
+        """Find and tell what holds up the rest: an event that the backend breaks on is no event that it refuses.
+
+        It may be the backend that is broken, whatever it is sent. So nothing is dropped for it.
+        """
+        self._errors_of_head += 1
+        if self._errors_of_head == _ERRORS_TO_SINGLE_OUT:
+            self._window.single_out()
+        elif self._errors_of_head == _ERRORS_TO_TELL and self._window.count == 1:
+            detail = f"number {self._window.first} was answered {_in_words(answer)} again and again"
+            self._tally.tell_held_up(detail, self._buffer.head, behind=len(self._buffer) - 1)
 
     def _on_refusal(self, answer: Answered, now: float) -> None:
         """400 or 413: something in the window will not be taken as it is; what came before it may have been (DLV-4)."""
@@ -288,9 +373,9 @@ class SenderCore:
             self._on_progress()
             return
         self._refusal = _in_words(answer)
-        self._on_failure(self._refusal, now, answer.retry_after)
+        self._on_failure(self._refusal, now, _doubt_after(answer), answer.retry_after)
         if last == self._buffer.acked:
-            self._in_doubt = False
+            self._position.trust()
             self._judge_refused_window()
 
     def _judge_refused_window(self) -> None:
@@ -300,37 +385,41 @@ class SenderCore:
         was alone, it is the culprit; if it wasn't, it is sent alone next.
         """
         refusal, self._refusal = self._refusal, None
-        if refusal is None or self._buffer.acked != self._window_start - 1:
+        if refusal is None or self._buffer.acked != self._window.first - 1:
             return
         self._refusals_of_head += 1
-        if self._window_count == 1 and self._refusals_of_head > 1:
+        if self._window.count == 1 and self._refusals_of_head > 1:
             self._reject_head(refusal)
         else:
-            self._window_cap = 1
+            self._window.single_out()
 
     def _reject_head(self, refusal: str) -> None:
         # None of those behind it was taken: a backend reads no further than the line that it refuses. Should an attempt
         # from before, of which nobody heard, be taken after all, then those behind it are there twice.
-        self._refusals_of_head = 0
+        self._forget_head()
         self._tally.drop(DropReason.REJECTED, refusal, self._buffer.remove_head())
 
-    def _on_progress(self) -> None:
-        self._failures = 0
-        self._conflicts = 0
+    def _forget_head(self) -> None:
         self._refusals_of_head = 0
+        self._errors_of_head = 0
+
+    def _on_progress(self) -> None:
+        self._backoff.reset()
+        self._conflicts = 0
+        self._forget_head()
         self._refusal = None
-        self._window_cap = min(self._window_cap * 2, self._config.max_window_events)
+        self._window.grow()
         self._last_trouble = ""
         self._tally.change_health(Health.HEALTHY, "delivering")
 
-    def _on_failure(self, detail: str, now: float, retry_after: float | None = None) -> None:
-        self._in_doubt = True
+    def _on_failure(self, detail: str, now: float, doubt: Doubt, retry_after: float | None = None) -> None:
+        if doubt is Doubt.SETTLE:
+            self._window.broke()
+        self._position.question(doubt)
         self._tally.failed_requests += 1
         self._last_trouble = detail
-        ceiling = min(self._config.max_retry_delay, self._config.retry_delay * 2.0 ** min(self._failures, 64))
-        self._failures += 1
-        self._not_before = now + max(ceiling * self._draw(), retry_after or 0.0)
-        self._tally.change_health(Health.RETRYING, detail)
+        delay = self._backoff.fail(now, retry_after)
+        self._tally.change_health(Health.RETRYING, detail, retry_in=delay)
 
     def _fail_for_good(self, detail: str) -> None:
         self._tally.failed_requests += 1
@@ -343,16 +432,28 @@ class SenderCore:
         self._buffer.close()
 
     def _settle_position(self, last: int) -> bool:
-        """The backend says that `last` is the last number it accepted. Gives whether that delivers anything."""
+        """Take in that `last` is what the backend accepted last, for sure; return whether that delivers anything."""
+        self._position.trust()
+        return self._take_position(last)
+
+    def _take_position(self, last: int) -> bool:
+        self._learn(last)
         taken = self._buffer.settle(last)
-        self._in_doubt = False
-        self._position_known = True
         self._drop_outgrown()
         return taken > 0
 
+    def _learn(self, last: int) -> None:
+        if self._position.is_known and last < self._buffer.acked:
+            self._tally.tell_position_lost(self._buffer.acked, last)
+        if self._position.learn(last):
+            self._tell_of_another_writer(f"the run stands at {last}, which this sender has never sent")
+
+    def _tell_of_another_writer(self, detail: str) -> None:
+        self._tally.tell_of_another_writer(detail, contested=self._position.contested)
+
     def _drop_outgrown(self) -> None:
         for payload in self._buffer.remove_outgrown():
-            self._refusals_of_head = 0  # it may have been the head that they were of
+            self._forget_head()  # it may have been the head that the refusals were of
             self._tally.drop(DropReason.OVERSIZED, "its line outgrew max_event_bytes under a longer number", payload)
 
     # Windows.
@@ -363,23 +464,19 @@ class SenderCore:
         return attempt
 
     def _begin_window(self, now: float) -> Attempt:
-        self._window_start = self._buffer.acked + 1
         self._exposed_before = self._buffer.exposed
-        self._window_count = 0
-        self._window_bytes = 0
-        self._window_until = now + self._config.window_age
-        self._window_closed = False
+        self._window.begin(self._buffer.acked + 1, now)
         self._linger_since = None
         return self._begin(OpenWindow())
 
     def _linger(self, now: float) -> Wait | None:
         """Whether an idle sender still waits for company before it opens a window."""
-        if self._config.flush_delay == 0 or self._hurrying or len(self._buffer) >= self._window_cap:
+        if self._config.flush_delay == 0 or self._hurrying or len(self._buffer) >= self._window.most_events:
             return None
         if self._linger_since is None:
             self._linger_since = now
         until = self._linger_since + self._config.flush_delay
-        return Wait(until=until, until_buffered=self._window_cap) if now < until else None
+        return Wait(until=until, until_buffered=self._window.most_events) if now < until else None
 
     @property
     def _hurrying(self) -> bool:
@@ -389,6 +486,12 @@ class SenderCore:
     @property
     def _never_buffered(self) -> int:
         return self._config.max_buffered_events + 1
+
+
+def _doubt_after(answer: Answered) -> Doubt:
+    """What a failed window leaves open: a backend that answers is done with it; behind a proxy it may be under way."""
+    is_clear = answer.is_backends_own or answer.last_accepted_seq is not None
+    return Doubt.ASK if is_clear else Doubt.SETTLE
 
 
 def _in_words(answer: Answered) -> str:

@@ -15,7 +15,7 @@ from reference.sender import wire
 from reference.sender.messages import Answered, AttemptFailed
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Mapping
+    from collections.abc import AsyncGenerator, Callable, Sequence
 
     from reference.sender.config import SenderConfig
 
@@ -63,9 +63,10 @@ class HttpAttempts:
         self._session = aiohttp.ClientSession(connector=self._connector, cookie_jar=aiohttp.DummyCookieJar())
         self._headers = {"Authorization": f"Bearer {config.token}", "Content-Type": wire.CONTENT_TYPE}
 
-    async def send(self, body: bytes, headers: Mapping[str, str] | None = None) -> Answered | AttemptFailed:
+    async def send(self, body: bytes | Sequence[bytes]) -> Answered | AttemptFailed:
         """Make a request whose body is known."""
-        return await self._attempt(lambda _clock: body, headers, is_sent=lambda: True)
+        whole = body if isinstance(body, bytes) else b"".join(body)
+        return await self._attempt(lambda _clock: whole, is_sent=lambda: True)
 
     async def stream(
         self, body: Callable[[PeerClock], AsyncGenerator[bytes, None]], *, answer_began: Callable[[], None]
@@ -89,7 +90,6 @@ class HttpAttempts:
     async def _attempt(
         self,
         body: Callable[[PeerClock], bytes | AsyncGenerator[bytes, None]],
-        headers: Mapping[str, str] | None = None,
         *,
         is_sent: Callable[[], bool],
         answer_began: Callable[[], None] = lambda: None,
@@ -103,7 +103,7 @@ class HttpAttempts:
                 response = await self._session.post(
                     self._config.url,
                     data=body(clock),
-                    headers={**self._headers, **(headers or {})},
+                    headers=self._headers,
                     allow_redirects=False,
                     timeout=_NO_TIMEOUT,
                 )
@@ -161,12 +161,14 @@ async def _read(response: aiohttp.ClientResponse, token: str) -> Answered:
             break
     status = response.status
     text = bytes(body)
-    last = wire.read_last_accepted_seq(text)
+    last, accepted = wire.read_progress(text)
     # Before it is cut to a length, and after, since the token may come in the headers too.
     shown = _without(token, text.decode(errors="replace")).encode()
     return Answered(
         status=status,
         last_accepted_seq=last,
+        accepted=accepted,
+        is_backends_own=wire.is_backends_own_error(text),
         retry_after=read_retry_after(response.headers.get("Retry-After"), now=time.time()),
         detail=_without(token, _detail(response, shown, last)),
     )

@@ -62,13 +62,54 @@ class EventDropped:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthChanged:
-    """Delivery goes better or worse than before; `detail` says why."""
+    """Delivery goes better or worse than before; `detail` says why.
+
+    `retry_in` are the seconds until the next attempt, None where none is due. While the sender is retrying, it is told
+    again when a `Retry-After` makes it wait for longer than all that was told.
+    """
 
     health: Health
     detail: str
+    retry_in: float | None = None
 
 
-Notice: TypeAlias = EventDropped | HealthChanged
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventHeldUp:
+    """The backend fails on one event, alone, again and again, while nothing else was tried.
+
+    It may be the event, or the backend. The event is not dropped, and `behind` others wait for it.
+    """
+
+    detail: str
+    event: Any
+    behind: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnotherWriter:
+    """Somebody else writes this run: the backend has numbers that this sender never sent. One run is for one writer.
+
+    `contested` counts the events so far that the backend ignored as duplicates of theirs. Told the first time, the
+    second, the fourth, and so on. A single writer is never told this, whatever the network does, unless a proxy
+    delivers several of its requests twice.
+    """
+
+    detail: str
+    contested: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionLost:
+    """The backend's last number went back from `before` to `now`: it lost its state, or the run expired.
+
+    What is undelivered goes on from there. What the backend lost it doesn't get again.
+    """
+
+    before: int
+    now: int
+
+
+Notice: TypeAlias = EventDropped | EventHeldUp | HealthChanged | AnotherWriter | PositionLost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +128,8 @@ class SenderStats:
     failed_requests: int
     last_accepted_seq: int | None
     """The last number that the backend confirmed; None before it was first asked."""
+    contested: int
+    """Of the delivered events, those whose numbers the backend had before this sender first sent them."""
     health: Health
 
 
@@ -98,13 +141,15 @@ class DrainReport:
     """What became of everything that was enqueued, as `stop` returns it.
 
     `undelivered` events were accepted by `enqueue` and not acknowledged by the backend. Of these, `unconfirmed` were
-    sent in an attempt whose outcome is unknown: the backend may have them. `why` is None if all went as asked, and
-    otherwise says what stood in the way.
+    sent in an attempt whose outcome is unknown: the backend may have them. Of the `delivered` ones, `contested` were
+    taken for duplicates although their numbers had never been sent before: another writer's events are there in their
+    place, or a proxy delivered them twice. `why` is None if all went as asked, and otherwise says what prevented it.
     """
 
     delivered: int
     undelivered: int
     unconfirmed: int = 0
+    contested: int = 0
     dropped: Mapping[DropReason, int] = field(default_factory=lambda: _NO_DROPS)
     completed: bool
     why: str | None = None
@@ -119,11 +164,15 @@ class DrainReport:
 class Answered:
     """The backend, or a proxy before it, answered an attempt with a whole answer.
 
-    `last_accepted_seq` is None unless the body says it beyond doubt (DLV-6). `retry_after` is in seconds from now.
+    `last_accepted_seq` and `accepted` are None unless the body says them beyond doubt (DLV-6). `retry_after` is in
+    seconds from now. `is_backends_own` is whether an error has the protocol's own form, a JSON object with a string
+    `error`; anything else is a proxy's.
     """
 
     status: int
     last_accepted_seq: int | None = None
+    accepted: int | None = None
+    is_backends_own: bool = True
     retry_after: float | None = None
     detail: str = ""
 

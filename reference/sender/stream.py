@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import logging
 import math
 import random
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, assert_never
 
 from reference.sender import wire
-from reference.sender.config import CompletionForm, check_time
-from reference.sender.core import BLOCK_BYTES, SenderCore
+from reference.sender.config import check_time
+from reference.sender.core import SenderCore
 from reference.sender.encoding import encode_event
-from reference.sender.errors import NotDeliveredError, UnserializableError
+from reference.sender.errors import ConfigError, NotDeliveredError, UnserializableError
 from reference.sender.http import HttpAttempts
 from reference.sender.messages import (
+    AnotherWriter,
     AskPosition,
     CompleteRun,
     DropReason,
     EventDropped,
+    EventHeldUp,
     Finish,
     Health,
     HealthChanged,
     OpenWindow,
     Outcome,
+    PositionLost,
     Wait,
 )
 
@@ -62,13 +67,19 @@ class EventStreamSender:
 
     Args:
         config: Where to send, as whom, and within which limits.
-        on_notice: Called with every `EventDropped` and every `HealthChanged`, as it happens, in the thread of the
-            event loop; what it raises is logged and otherwise ignored. It must not block.
+        on_notice: Called with every `Notice`, as it happens, in the thread of the event loop; what it raises is logged
+            and otherwise ignored. It must not block. Of an event that is refused while it runs, for instance since it
+            enqueues into a full buffer itself, it isn't called: `enqueue` says so, and it is counted.
+
+    Raises:
+        ConfigError: `on_notice` can't be called, or is a coroutine function, which nobody would await.
     """
 
     def __init__(self, config: SenderConfig, *, on_notice: Callable[[Notice], None] | None = None) -> None:
+        _check_callback(on_notice)
         self._config = config
         self._on_notice = on_notice
+        self._is_telling = False
         self._core = SenderCore(config, draw=random.random)
         self._pump: asyncio.Task[None] | None = None
         self._drain: asyncio.Task[DrainReport] | None = None
@@ -162,12 +173,32 @@ class EventStreamSender:
                 raise NotDeliveredError(target - self._core.settled, report.why or "the sender was stopped")
             await self._something_changed()
 
+    async def ask_position(self) -> int:
+        """Return the last number that the backend accepted of this run, for who goes on with it.
+
+        It is asked until two answers, `settle_delay` apart, agree, since requests of a sender before this one may still
+        be under way; a backend that is down is waited for. Call it before the first `enqueue`, and bound it by
+        `asyncio.timeout`.
+
+        Raises:
+            NotDeliveredError: That will never be known: the run is closed to this sender, or the sender was stopped.
+        """
+        self._core.ask_position()
+        self._wake()
+        while (last := self._core.asked_position) is None:
+            if self._core.finished:
+                report = self._core.report()
+                raise NotDeliveredError(report.undelivered, report.why or "the sender was stopped")
+            await self._something_changed()
+        return last
+
     async def stop(self, timeout: float | None = None, *, complete: bool = True) -> DrainReport:
         """Take no more events, deliver what is buffered, complete the run, and close. Say what became of everything.
 
-        It returns by its deadline whatever the backend does (DRN-3), and nothing is sent after it has returned
-        (DRN-5). Calling it again, also at the same time, starts no second drain: all callers get the report of the
-        first call, whose arguments count (DRN-7). Cancelling a caller doesn't end the drain.
+        It returns by its deadline whatever the backend does (DRN-3), at once where no attempt may begin before it, and
+        nothing is sent after it has returned (DRN-5). Calling it again, also at the same time, starts no second drain:
+        all callers get the report of the first call, whose arguments count (DRN-7). Cancelling a caller doesn't end the
+        drain.
 
         Args:
             timeout: The deadline in seconds from now; None takes `stop_timeout` of the configuration.
@@ -180,7 +211,7 @@ class EventStreamSender:
             seconds = self._config.stop_timeout if timeout is None else timeout
             check_time("timeout", seconds, zero_allowed=True)
             self._credit = 0
-            self._core.stop(complete=complete)
+            self._core.stop(complete=complete, deadline=asyncio.get_running_loop().time() + seconds)
             self._wake()
             self._drain = asyncio.create_task(self._drain_until(seconds), name="sendproof-drain")
         return await asyncio.shield(self._drain)
@@ -211,7 +242,7 @@ class EventStreamSender:
                     case OpenWindow():
                         happened = await self._send_window(http, now)
                     case CompleteRun(final_seq=final_seq):
-                        happened = await self._complete(http, final_seq)
+                        happened = await http.send(wire.completion_line(final_seq))
                     case other:
                         assert_never(other)
                 now = loop.time()
@@ -231,15 +262,17 @@ class EventStreamSender:
             await http.close()
 
     async def _send_window(self, http: HttpAttempts, now: float) -> Answered | AttemptFailed:
-        first = self._core.fill(now)
-        if isinstance(first, bytes) and self._core.window_is_closed and len(first) <= BLOCK_BYTES:
-            # It is full at once: sent whole, it costs less than in chunks.
-            return await http.send(first)
-        return await http.stream(partial(self._window, first), answer_began=self._core.close_window)
+        blocks: list[bytes] = []
+        while isinstance(more := self._core.fill(now), bytes):
+            blocks.append(more)
+        if more is None:
+            # It is closed before it is sent, so it has a length, which every backend and proxy understands.
+            return await http.send(blocks)
+        return await http.stream(partial(self._window, blocks), answer_began=self._core.close_window)
 
-    async def _window(self, first: bytes | Wait | None, clock: PeerClock) -> AsyncGenerator[bytes, None]:
-        if isinstance(first, bytes):
-            yield first
+    async def _window(self, blocks: list[bytes], clock: PeerClock) -> AsyncGenerator[bytes, None]:
+        for block in blocks:
+            yield block
         now = asyncio.get_running_loop().time()
         while True:
             self._credit = 0
@@ -252,13 +285,6 @@ class EventStreamSender:
                     clock.run()
                 case lines:
                     yield lines
-
-    async def _complete(self, http: HttpAttempts, final_seq: int) -> Answered | AttemptFailed:
-        match self._config.completion:
-            case CompletionForm.LINE:
-                return await http.send(wire.completion_line(final_seq))
-            case CompletionForm.HEADERS:
-                return await http.send(b"", wire.completion_headers(final_seq))
 
     async def _drain_until(self, seconds: float) -> DrainReport:
         pump = self._pump
@@ -322,13 +348,29 @@ class EventStreamSender:
         for notice in self._core.take_notices():
             match notice:
                 case EventDropped(event=payload):
-                    # Not by orjson, which can't read all that it may be given to write.
-                    event = json.loads(payload)
-                    self._notify(EventDropped(reason=notice.reason, detail=notice.detail, event=event))
+                    self._notify(replace(notice, event=_read_back(payload)))
+                case EventHeldUp(event=payload):
+                    _log.warning("%s: %s; %d events wait behind it", self._config.url, notice.detail, notice.behind)
+                    self._notify(replace(notice, event=_read_back(payload)))
                 case HealthChanged():
                     level = logging.INFO if notice.health is Health.HEALTHY else logging.WARNING
-                    _log.log(level, "%s: %s (%s)", self._config.url, notice.health, notice.detail)
+                    wait = "" if notice.retry_in is None else f"; the next attempt is in {notice.retry_in:.3g} s"
+                    _log.log(level, "%s: %s (%s)%s", self._config.url, notice.health, notice.detail, wait)
                     self._notify(notice)
+                case AnotherWriter():
+                    _log.warning(
+                        "%s: another writer is on this run: %s (%d contested so far)",
+                        *(self._config.url, notice.detail, notice.contested),
+                    )
+                    self._notify(notice)
+                case PositionLost():
+                    _log.warning(
+                        "%s: the backend's last number went back from %d to %d",
+                        *(self._config.url, notice.before, notice.now),
+                    )
+                    self._notify(notice)
+                case other:
+                    assert_never(other)
 
     def _refuse(self, outcome: Outcome, event: Any, detail: str | None = None) -> Outcome:
         reason = DropReason(outcome)
@@ -348,12 +390,38 @@ class EventStreamSender:
                 return "the sender takes no more events: it was stopped, or the run is closed to it"
 
     def _notify(self, notice: Notice) -> None:
-        if self._on_notice is None:
+        # A callback that enqueues while the buffer is full would otherwise be called by itself, without an end.
+        if self._on_notice is None or self._is_telling:
             return
+        self._is_telling = True
         try:
-            self._on_notice(notice)
+            returned: object = self._on_notice(notice)
+            if inspect.iscoroutine(returned):
+                returned.close()
+                _log.error("on_notice returned a coroutine, which nobody awaits; it must be an ordinary function")
         except Exception:  # noqa: BLE001 - the caller's callback must not end the sender
             _log.exception("on_notice raised")
+        finally:
+            self._is_telling = False
+
+
+def _check_callback(callback: object) -> None:
+    if callback is None:
+        return
+    expected = "an ordinary function that takes a Notice, or None"
+    if not callable(callback):
+        raise ConfigError("on_notice", callback, expected)
+    if inspect.iscoroutinefunction(callback) or inspect.iscoroutinefunction(type(callback).__call__):
+        raise ConfigError("on_notice", callback, f"{expected}: nobody would await a coroutine")
+
+
+def _read_back(payload: bytes) -> object:
+    """Give an event as its sender knew it, or as text where it is too deep or too long to be read."""
+    try:
+        # Not by orjson, which can't read all that it may be given to write.
+        return json.loads(payload)
+    except (RecursionError, ValueError):
+        return payload.decode()
 
 
 def _set(future: asyncio.Future[None]) -> None:

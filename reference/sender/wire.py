@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import orjson
 
 LINE_OVERHEAD = len('{"seq":,"event":}')
@@ -10,8 +12,6 @@ LINE_OVERHEAD = len('{"seq":,"event":}')
 EVENT_LINE = b'{"seq":%d,"event":%b}\n'
 
 CONTENT_TYPE = "application/x-ndjson"
-COMPLETE_HEADER = "X-PostHog-Event-Stream-Complete"
-FINAL_SEQ_HEADER = "X-PostHog-Event-Stream-Final-Seq"
 
 
 def line_size(seq: int, payload_size: int) -> int:
@@ -24,34 +24,37 @@ def completion_line(final_seq: int) -> bytes:
     return b'{"type":"_posthog/stream_complete","final_seq":%d}\n' % final_seq
 
 
-def completion_headers(final_seq: int) -> dict[str, str]:
-    """The older form of completion: these headers on an empty body."""
-    return {COMPLETE_HEADER: "true", FINAL_SEQ_HEADER: str(final_seq)}
+def read_progress(body: bytes) -> tuple[int | None, int | None]:
+    """Read how far the backend says it got, and how many events of the request it accepted.
 
+    Each is None where the body doesn't say it beyond doubt: only in a JSON object, and only an integer that isn't
+    negative and not a boolean, counts (DLV-6).
 
-def read_last_accepted_seq(body: bytes) -> int | None:
-    """How far the backend says it got, or None where it doesn't say so beyond doubt (DLV-6).
-
-    Only a JSON object with a `last_accepted_seq` that is an integer, not negative and not a boolean, counts.
+    Returns:
+        `last_accepted_seq` and `accepted`.
     """
-    try:
-        answer = orjson.loads(body)
-    except ValueError:
-        return None
-    if not isinstance(answer, dict):
-        return None
-    last = answer.get("last_accepted_seq")
-    if isinstance(last, int) and not isinstance(last, bool) and last >= 0:
-        return last
-    return None
+    answer = _read_object(body)
+    return _count(answer.get("last_accepted_seq")), _count(answer.get("accepted"))
+
+
+def is_backends_own_error(body: bytes) -> bool:
+    """Whether an error has the protocol's own form: a JSON object with a string `error`."""
+    return isinstance(_read_object(body).get("error"), str)
 
 
 def read_error(body: bytes) -> str:
     """The backend's own words in an error answer, or the start of whatever came instead."""
+    error = _read_object(body).get("error")
+    return error[:200] if isinstance(error, str) else body[:200].decode(errors="replace").strip()
+
+
+def _read_object(body: bytes) -> dict[str, Any]:
     try:
         answer = orjson.loads(body)
     except ValueError:
-        return body[:200].decode(errors="replace").strip()
-    if isinstance(answer, dict) and isinstance(answer.get("error"), str):
-        return str(answer["error"])[:200]
-    return body[:200].decode(errors="replace").strip()
+        return {}
+    return answer if isinstance(answer, dict) else {}
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, assert_never
 
-from reference.sender import DropReason, EventDropped, HealthChanged, Outcome, SenderConfig
+from reference.sender import (
+    AnotherWriter,
+    DropReason,
+    EventDropped,
+    EventHeldUp,
+    HealthChanged,
+    Outcome,
+    PositionLost,
+    SenderConfig,
+)
 from reference.sender.core import SenderCore
 from reference.sender.messages import Answered, AskPosition, AttemptFailed, CompleteRun, Finish, OpenWindow, Wait
 
@@ -14,8 +23,8 @@ TOKEN = "a-secret-that-nobody-may-see"
 
 
 def settings(**changes: Any) -> SenderConfig:
-    """A configuration whose windows are batches, with changes."""
-    return SenderConfig(**{"url": URL, "token": TOKEN, "window_age": 0.0, **changes})
+    """A configuration, with changes."""
+    return SenderConfig(**{"url": URL, "token": TOKEN, **changes})
 
 
 def payload(size: int) -> bytes:
@@ -34,6 +43,7 @@ class Driver:
         self.core = SenderCore(settings(**changes), draw=lambda: self.draw)
         self.drops: list[EventDropped] = []
         self.health: list[HealthChanged] = []
+        self.others: list[EventHeldUp | AnotherWriter | PositionLost] = []
 
     def enqueue(self, count: int = 1) -> None:
         """Enqueue the next events; each must be accepted."""
@@ -58,6 +68,13 @@ class Driver:
         """The core asks for the position now, and is told it."""
         self.ask()
         self.answer(200, last)
+
+    def settle(self, last: int) -> None:
+        """The core asks for the position until it stands still, and is told the same each time."""
+        self.sync(last)
+        if self.core.asked_position is None:
+            self.wait()
+            self.sync(last)
 
     def window(self) -> list[tuple[int, Any]]:
         """The core opens a window now; gives the numbers and what `n` is in their events, as far as it has them."""
@@ -84,12 +101,26 @@ class Driver:
 
     # What comes of them.
 
-    def answer(self, status: int, last: int | None = None, *, retry_after: float | None = None) -> None:
-        """The attempt is answered."""
+    def answer(
+        self,
+        status: int,
+        last: int | None = None,
+        *,
+        retry_after: float | None = None,
+        accepted: int | None = None,
+        of_a_proxy: bool = False,
+    ) -> None:
+        """The attempt is answered, by the backend unless a proxy is said."""
         detail = "" if status == 200 else f"answer {status}"
-        self.core.handle(
-            Answered(status=status, last_accepted_seq=last, retry_after=retry_after, detail=detail), self.now
+        answered = Answered(
+            status=status,
+            last_accepted_seq=last,
+            accepted=accepted,
+            is_backends_own=not of_a_proxy,
+            retry_after=retry_after,
+            detail=detail,
         )
+        self.core.handle(answered, self.now)
         self.listen()
 
     def break_off(self, detail: str = "reset") -> None:
@@ -100,10 +131,15 @@ class Driver:
     def listen(self) -> None:
         """Take the notices."""
         for notice in self.core.take_notices():
-            if isinstance(notice, EventDropped):
-                self.drops.append(notice)
-            else:
-                self.health.append(notice)
+            match notice:
+                case EventDropped():
+                    self.drops.append(notice)
+                case HealthChanged():
+                    self.health.append(notice)
+                case EventHeldUp() | AnotherWriter() | PositionLost():
+                    self.others.append(notice)
+                case other:
+                    assert_never(other)
 
     # Time.
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from reference.sender import CompletionForm, ConfigError, EventStreamSender, SenderConfig, SenderError
+from reference.sender import ConfigError, EventStreamSender, SenderConfig, SenderError
 from tests.reference.sender.driving import TOKEN, URL
 
 OVER_ALL_FLOATS = pytest.param(10**400, id="over all floats")
@@ -44,13 +44,15 @@ def test_the_defaults_are_those_of_the_production_sender() -> None:
         "max_window_events": 900,
         "max_window_bytes": 4_000_000,
         "max_event_bytes": 900_000,
-        "window_age": 300.0,
+        "window_age": 0.0,
         "flush_delay": 0.0,
         "retry_delay": 1.0,
         "max_retry_delay": 30.0,
+        "max_retry_after": 3_600.0,
+        "settle_delay": 0.1,
+        "final_after": 300.0,
         "request_timeout": 10.0,
         "stop_timeout": 30.0,
-        "completion": CompletionForm.LINE,
         "ssl_context": None,
     }
 
@@ -200,14 +202,6 @@ def test_a_token_that_no_header_carries_is_refused_unseen(token: object, shown: 
     assert "sécret" not in as_logged(error)
 
 
-@pytest.mark.parametrize("completion", ["line", "LINE", None, True])
-def test_the_form_of_completion_is_one_of_the_enum(completion: object) -> None:
-    """A string that looks like it is not."""
-    error = refusal(completion=completion)
-    assert (error.field, error.value) == ("completion", completion)
-    assert error.expected == "CompletionForm.LINE or CompletionForm.HEADERS"
-
-
 @pytest.mark.parametrize("context", ["certificates.pem", True, False])
 def test_an_ssl_context_is_one(context: object) -> None:
     """A path or a switch is refused here, and not by the sending task."""
@@ -271,7 +265,7 @@ def test_the_token_is_in_no_repr() -> None:
     assert TOKEN not in repr(sender)
 
 
-@pytest.mark.parametrize("changes", [{"url": "ftp://x"}, {"max_window_events": 0}, {"completion": "line"}])
+@pytest.mark.parametrize("changes", [{"url": "ftp://x"}, {"max_window_events": 0}, {"ssl_context": "line"}])
 def test_the_token_is_in_no_error_about_another_field(changes: dict[str, Any]) -> None:
     """Nor in what a log shows of it."""
     assert TOKEN not in as_logged(refusal(**changes))

@@ -64,7 +64,7 @@ def test_after_an_ambiguous_attempt_an_event_keeps_its_number() -> None:
     core.break_off()
     assert core.core.report().unconfirmed == 3
     core.wait()
-    core.sync(43)
+    core.settle(43)
     assert core.window() == [(44, 1), (45, 2)]
 
 
@@ -131,7 +131,7 @@ def test_a_sync_that_goes_back_rebases() -> None:
     core.window()
     core.break_off()
     core.wait()
-    core.sync(10)
+    core.settle(10)
     assert core.core.report().unconfirmed == 0
     assert core.window() == [(11, 0), (12, 1)]
 
@@ -208,6 +208,9 @@ def test_a_sync_answered_409_can_deliver() -> None:
     core = Driver().started(events=2)
     core.window()
     core.break_off()
+    core.wait()
+    core.ask()
+    core.answer(409, 1)
     core.wait()
     core.ask()
     core.answer(409, 1)

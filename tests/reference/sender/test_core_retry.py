@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reference.sender import DropReason, Health, Outcome
+from reference.sender import DropReason, EventHeldUp, Health, Outcome
 from reference.sender.messages import Wait
 from tests.reference.sender.driving import Driver, payload, refuse
 
@@ -77,7 +77,7 @@ def test_a_sync_that_delivers_nothing_does_not_reset_the_delay() -> None:
         core.window()
         core.break_off()
         waits.append(core.wait())
-        core.sync(0)
+        core.settle(0)
     assert waits == pytest.approx([1.0, 2.0, 4.0])
 
 
@@ -140,15 +140,30 @@ def test_an_answer_that_will_not_change_is_final(status: int, during: str) -> No
     assert core.core.closed
 
 
+@pytest.mark.parametrize("of_a_proxy", [False, True])
 @pytest.mark.parametrize("status", [302, 405, 408, 418, 429, 500, 502, 503, 504])
-def test_other_answers_are_tried_again(status: int) -> None:
+def test_other_answers_are_tried_again(status: int, of_a_proxy: bool) -> None:  # noqa: FBT001 - pytest gives it
     """Also those that nobody foresaw (RTY-1)."""
     core = Driver().started()
     core.window()
+    core.answer(status, of_a_proxy=of_a_proxy)
+    core.wait()
+    if status < 500 or of_a_proxy:
+        core.settle(0)
+    assert core.window() == [(1, 0)]
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_after_the_backends_own_5xx_the_same_lines_go_out_again_unasked(status: int) -> None:
+    """It may have taken them, and do what is left to do only when they come again; that is always safe (DLV-2)."""
+    core = Driver().started(last=42, events=3)
+    core.window()
     core.answer(status)
     core.wait()
-    core.sync(0)
-    assert core.window() == [(1, 0)]
+    assert core.window() == [(43, 0), (44, 1), (45, 2)]
+    core.answer(200, 45, accepted=0)
+    assert core.core.stats().delivered == 3
+    assert core.others == []
 
 
 def test_health_is_told_when_it_changes_and_not_otherwise() -> None:
@@ -158,13 +173,134 @@ def test_health_is_told_when_it_changes_and_not_otherwise() -> None:
         core.window()
         core.break_off()
         core.wait()
-        core.sync(0)
+        core.settle(0)
     core.window()
     core.answer(200, 1)
     assert [(each.health, each.detail) for each in core.health] == [
         (Health.RETRYING, "reset"),
         (Health.HEALTHY, "delivering"),
     ]
+
+
+def test_a_retry_after_has_a_longest() -> None:
+    """Milliseconds for seconds would silence a sender for years (RTY-3)."""
+    core = Driver(max_retry_after=60.0).started()
+    core.window()
+    core.answer(503, retry_after=86_400_000.0)
+    assert core.wait() == pytest.approx(60.0)
+
+
+def test_a_longer_wait_than_was_told_is_told() -> None:
+    """Whoever looks at the health learns that nothing will be tried for an hour; what is shorter is no news."""
+    core = Driver(retry_delay=1.0, max_retry_delay=8.0).started()
+    for retry_after in (None, 600.0, 300.0, 900.0):
+        core.window()
+        core.answer(503, retry_after=retry_after)
+        core.wait()
+    assert [each.retry_in for each in core.health] == pytest.approx([0.5, 600.0, 900.0])
+    core.window()
+    core.answer(200, 1)
+    assert core.health[-1].retry_in is None
+
+
+# Final answers that are a proxy's.
+
+
+@pytest.mark.parametrize("during", ["sync", "window"])
+@pytest.mark.parametrize("status", [401, 403, 404, 410])
+def test_a_proxys_final_answer_passes(status: int, during: str) -> None:
+    """One 404 of a load balancer doesn't end the sender (RTY-6)."""
+    core = Driver()
+    core.enqueue()
+    if during == "window":
+        core.sync(0)
+        core.window()
+    else:
+        core.ask()
+    core.answer(status, of_a_proxy=True)
+    core.wait()
+    core.settle(0)
+    core.window()
+    core.answer(200, 1)
+    assert core.core.stats().delivered == 1
+    assert [each.health for each in core.health] == [Health.RETRYING, Health.HEALTHY]
+
+
+def test_a_proxys_final_answer_is_final_after_a_while() -> None:
+    """Counted from the first of them in a row; until then it is tried again with ordinary delays (RTY-6)."""
+    core = Driver(final_after=60.0, max_retry_delay=20.0)
+    core.enqueue()
+    began, requests = core.now, 0
+    while not core.core.finished:
+        core.ask()
+        core.answer(404, of_a_proxy=True)
+        requests += 1
+        if not core.core.finished:
+            core.wait()
+    assert 60.0 <= core.now - began <= 70.0
+    assert requests < 12
+    assert core.core.report().why == "404 answer 404"
+    assert core.health[-1].health is Health.FAILED
+
+
+def test_any_other_answer_begins_the_while_anew() -> None:
+    """A 503 between them is a proxy at work, not a run that is gone."""
+    core = Driver(final_after=60.0, max_retry_delay=20.0)
+    core.enqueue()
+    for _ in range(50):
+        core.ask()
+        core.answer(404, of_a_proxy=True)
+        core.wait()
+        core.ask()
+        core.answer(503, of_a_proxy=True)
+        core.wait()
+    assert not core.core.finished
+
+
+def test_with_no_patience_a_proxys_final_answer_is_final_at_once() -> None:
+    """`final_after=0` takes every 404 for the backend's."""
+    core = Driver(final_after=0.0)
+    core.enqueue()
+    core.ask()
+    core.answer(404, of_a_proxy=True)
+    assert core.is_over()
+
+
+# What holds up the rest.
+
+
+@pytest.mark.parametrize("of_a_proxy", [False, True])
+def test_an_event_that_the_backend_breaks_on_is_told_and_kept(of_a_proxy: bool) -> None:  # noqa: FBT001 - pytest
+    """It is sent alone, and answered 500 again and again: that is what holds up the rest. It isn't dropped."""
+    core = Driver().started(events=5)
+    sizes = []
+    for _ in range(12):
+        sizes.append(len(core.window()))
+        core.answer(500, of_a_proxy=of_a_proxy)
+        core.wait()
+        if of_a_proxy:
+            core.settle(0)
+    assert sizes == [5, 5, 5, *[1] * 9]
+    assert core.others == [
+        EventHeldUp(detail="number 1 was answered 500 answer 500 again and again", event=b'{"n":0}', behind=4)
+    ]
+    assert core.drops == []
+    core.window()
+    core.answer(200, 1)
+    assert len(core.window()) == 2
+
+
+def test_errors_of_one_event_and_of_the_next_do_not_add_up() -> None:
+    """Progress in between is a backend that fails now and then."""
+    core = Driver(max_window_events=1).started(events=8)
+    for number in range(1, 9):
+        for _ in range(2):
+            core.window()
+            core.answer(500)
+            core.wait()
+        core.window()
+        core.answer(200, number)
+    assert core.others == []
 
 
 # Poison.
@@ -205,7 +341,6 @@ def test_a_window_refused_any_number_of_times_in_company_drops_nothing() -> None
     assert core.numbers() == [1]
     core.answer(503)
     core.wait()
-    core.sync(0)
     assert core.numbers() == [1]
     assert core.drops == []
 

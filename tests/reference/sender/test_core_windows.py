@@ -181,3 +181,118 @@ def test_an_idle_core_waits_for_an_event_and_for_nothing_else() -> None:
     core.window()
     core.answer(200, 1)
     assert core.core.next_command(core.now) == Wait(until=math.inf, until_buffered=1)
+
+
+# Windows that are whole.
+
+
+def open_window(**changes: float) -> Driver:
+    """A core with a window that stays open, and one event in it."""
+    core = Driver(window_age=5.0, **changes).started(last=42)
+    core.window()
+    assert isinstance(core.core.fill(core.now), Wait)
+    return core
+
+
+def is_whole(core: Driver) -> bool:
+    """Whether the window that the core opens now is closed before it is sent."""
+    core.enqueue()
+    core.window()
+    return core.core.fill(core.now) is None
+
+
+def test_a_window_is_not_open_for_longer_than_a_request_may_take() -> None:
+    """Nothing confirms its events before it is closed (LIV-2)."""
+    core = open_window(request_timeout=2.0)
+    assert core.core.fill(core.now + 1.9) == Wait(until=core.now + 2.0, until_buffered=2)
+    assert core.core.fill(core.now + 2.0) is None
+
+
+def test_an_open_window_of_which_nothing_was_taken_makes_the_next_ones_whole() -> None:
+    """Something on the way may hold bodies back until their end, and throw them away when they are quiet."""
+    core = open_window()
+    core.break_off()
+    core.wait()
+    core.settle(42)
+    assert is_whole(core)
+
+
+@pytest.mark.parametrize("status", [408, 504])
+def test_a_proxy_that_gives_up_on_an_open_window_makes_the_next_ones_whole(status: int) -> None:
+    """Its answer says nothing of the backend, and the backend has nothing of it."""
+    core = open_window()
+    core.answer(status, of_a_proxy=True)
+    core.wait()
+    core.settle(42)
+    assert is_whole(core)
+
+
+def test_an_open_window_that_broke_after_it_was_taken_does_not() -> None:
+    """What is sent gets there at once; once is chance."""
+    core = open_window()
+    core.break_off()
+    core.wait()
+    core.settle(43)
+    assert not is_whole(core)
+
+
+def test_open_windows_that_break_one_after_the_other_make_the_next_ones_whole() -> None:
+    """A balancer cuts what is idle: each of them would fail."""
+    core = open_window()
+    for last in (43, 44):
+        core.break_off()
+        core.wait()
+        core.settle(last)
+        core.enqueue()
+        core.window()
+        core.core.fill(core.now)
+    assert core.core.window_is_closed
+
+
+def test_an_open_window_that_ends_well_in_between_is_a_network_with_faults() -> None:
+    """Two that broke with a good one between them are chance."""
+    core = open_window()
+    for last in (43, 45):
+        core.break_off()
+        core.wait()
+        core.settle(last)
+        core.enqueue()
+        core.window()
+        core.core.fill(core.now)
+        core.answer(200, last + 1)
+        core.enqueue()
+        core.window()
+        core.core.fill(core.now)
+    assert not core.core.window_is_closed
+
+
+def test_a_whole_window_that_breaks_changes_nothing() -> None:
+    """Of a window that was closed when it began nobody waited for the end."""
+    core = Driver(window_age=5.0, max_window_events=2).started(last=42, events=2)
+    for _ in range(3):
+        core.window()
+        core.break_off()
+        core.wait()
+        core.settle(42)
+    core.window()
+    core.answer(200, 44)
+    assert not is_whole(core)
+
+
+@pytest.mark.parametrize("status", [411, 501])
+def test_who_wants_a_length_gets_whole_windows(status: int) -> None:
+    """Chunked bodies are not for everybody."""
+    core = open_window()
+    core.answer(status, of_a_proxy=True)
+    core.wait()
+    core.settle(42)
+    assert is_whole(core)
+
+
+def test_a_success_that_took_nothing_makes_the_next_ones_whole() -> None:
+    """Whoever takes a chunked body for an empty one answers the question that an empty body is."""
+    core = open_window()
+    core.answer(200, 42, accepted=0)
+    core.wait()
+    core.sync(42)
+    assert is_whole(core)

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
+from typing import Any
 
+import orjson
 import pytest
 
 from fake_backend import FaultRule, Stall, Status
 from reference.sender import (
+    AnotherWriter,
+    ConfigError,
     DropReason,
+    EventHeldUp,
+    EventStreamSender,
     Health,
     HealthChanged,
     NotDeliveredError,
     Notice,
     Outcome,
+    PositionLost,
 )
 from reference.sender.core import SenderCore
-from tests.reference.sender.driving import TOKEN
+from tests.reference.sender.driving import TOKEN, settings
 from tests.reference.sender.scene import Scene, enqueue, play
 
 NO_TOKEN = FaultRule(fault=Status(status=401), of="data")
@@ -168,6 +176,185 @@ def test_what_on_notice_raises_does_not_hurt(caplog: pytest.LogCaptureFixture) -
     raised = [record for record in caplog.records if record.message == "on_notice raised"]
     assert len(raised) == 3  # full, retrying, healthy
     assert all(record.exc_info for record in raised)
+
+
+@pytest.mark.parametrize("depth", [520, 1_020, 100_000])
+def test_an_event_too_deep_to_be_read_back_is_told_as_text(depth: int) -> None:
+    """The backend refuses it; it is dropped and counted, and those behind it go on (RTY-7)."""
+    deep = b"[" * depth + b"]" * depth
+    text = f'{{"deep":{deep.decode()}}}'
+    try:
+        event = json.loads(text)
+    except RecursionError:
+        event = text
+
+    async def scene(at: Scene) -> None:
+        sender = at.sender()
+        enqueue(sender, 0)
+        assert sender.enqueue({"deep": orjson.Fragment(deep)}) is Outcome.ACCEPTED
+        enqueue(sender, 1)
+        report = await sender.stop()
+        assert (report.delivered, report.undelivered, report.dropped) == (2, 0, {DropReason.REJECTED: 1})
+        assert report.completed
+        (drop,) = at.drops()
+        assert drop.event == event
+        assert at.accepted() == [0, 1]
+
+    play(scene)
+
+
+def test_a_callback_that_enqueues_while_the_buffer_is_full_is_not_called_by_itself() -> None:
+    """It is told of the event that was refused, and counted is also the one that it tried itself."""
+    calls = []
+
+    async def scene(at: Scene) -> None:
+        def callback(notice: Notice) -> None:
+            calls.append(notice)
+            assert sender.enqueue({"n": "mine"}) is Outcome.FULL
+
+        sender = at.sender(on_notice=callback, max_buffered_events=1)
+        enqueue(sender, 0)
+        assert sender.enqueue({"n": 1}) is Outcome.FULL
+        assert len(calls) == 1
+        assert sender.stats().dropped == {DropReason.FULL: 2}
+        assert sender.enqueue({"n": 2}) is Outcome.FULL
+        assert len(calls) == 2
+        assert (await sender.stop()).delivered == 1
+
+    play(scene)
+
+
+class _Awaited:
+    async def __call__(self, notice: Notice) -> None:
+        """Nobody awaits it."""
+
+
+@pytest.mark.parametrize("callback", [_Awaited(), _Awaited().__call__, "print", 5])
+def test_a_callback_that_nobody_would_await_is_refused(callback: Any) -> None:
+    """When the sender is made, and not by a notice that never comes."""
+    with pytest.raises(ConfigError, match=r"on_notice=.*expected an ordinary function that takes a Notice"):
+        EventStreamSender(settings(), on_notice=callback)
+
+
+def test_a_coroutine_that_a_callback_returns_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    """Where it can't be seen beforehand: what it returns is closed, and logged."""
+
+    def callback(notice: Notice) -> Any:
+        return _Awaited()(notice)
+
+    async def scene(at: Scene) -> None:
+        sender = at.sender(on_notice=callback, max_buffered_events=1)
+        enqueue(sender, 0, 1)
+        await sender.stop()
+
+    play(scene)
+    assert [record.levelname for record in caplog.records if "nobody awaits" in record.message] == ["ERROR"]
+
+
+def test_a_wait_is_told_with_its_length(caplog: pytest.LogCaptureFixture) -> None:
+    """Who reads the log learns that nothing will be tried for ten minutes (RTY-3)."""
+    caplog.set_level(logging.INFO)
+
+    async def scene(at: Scene) -> None:
+        sender = at.sender()
+        enqueue(sender, 0)
+        await sender.flush()
+        assert [each.retry_in for each in at.notices if isinstance(each, HealthChanged)] == [600.0, None]
+        await sender.stop()
+
+    play(scene, faults=[FaultRule(fault=Status(status=503, headers={"Retry-After": "600"}), requests=(1,))])
+    assert "the next attempt is in 600 s" in caplog.text
+
+
+def test_what_holds_up_the_rest_is_told_with_the_event(caplog: pytest.LogCaptureFixture) -> None:
+    """As the caller knows it, and how many wait for it."""
+
+    async def scene(at: Scene) -> None:
+        sender = at.sender()
+        enqueue(sender, 0, 1, 2)
+        await asyncio.sleep(120)
+        held_up = [each for each in at.notices if isinstance(each, EventHeldUp)]
+        assert [(each.event, each.behind) for each in held_up] == [({"n": 0}, 2)]
+        await sender.stop(timeout=0)
+
+    play(scene, faults=[FaultRule(fault=Status(status=500), of="data")])
+    assert "2 events wait behind it" in caplog.text
+
+
+def test_two_senders_on_one_run_are_told_of_each_other(caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever lost events learns of it, and how many they are."""
+
+    async def scene(at: Scene) -> None:
+        one, other = at.sender(), at.sender()
+        for number in range(10):
+            enqueue(one, number)
+            enqueue(other, number)
+            await asyncio.sleep(0.5)
+        reports = [await each.stop(complete=False) for each in (one, other)]
+        assert sum(report.delivered for report in reports) == 20
+        assert sum(report.contested for report in reports) == 20 - len(at.accepted())
+        assert any(isinstance(each, AnotherWriter) for each in at.notices)
+
+    play(scene)
+    assert "another writer is on this run" in caplog.text
+
+
+def test_a_position_that_went_back_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    """The run expired in a quiet night."""
+
+    async def scene(at: Scene) -> None:
+        sender = at.sender()
+        enqueue(sender, 0, 1)
+        await sender.flush()
+        at.backend.set_run("run", last_accepted_seq=0, why="it expired")
+        enqueue(sender, 2)
+        await sender.flush()
+        assert at.notices == [PositionLost(before=2, now=0)]
+        await sender.stop()
+
+    play(scene)
+    assert "went back from 2 to 0" in caplog.text
+
+
+# Who goes on with a run.
+
+
+def test_the_position_can_be_asked_for() -> None:
+    """Before anything is enqueued; then the sender goes on from there."""
+
+    async def scene(at: Scene) -> None:
+        at.backend.set_run("run", last_accepted_seq=42, why="a sender before this one")
+        sender = at.sender()
+        assert await sender.ask_position() == 42
+        enqueue(sender, 0)
+        await sender.stop()
+        assert at.numbers() == [43]
+
+    play(scene)
+
+
+def test_a_backend_that_is_down_is_waited_for_by_who_asks() -> None:
+    """As for an event."""
+
+    async def scene(at: Scene) -> None:
+        sender = at.sender()
+        assert await sender.ask_position() == 0
+        assert len(at.requests()) == 5
+        await sender.stop()
+
+    play(scene, faults=[FaultRule(fault=Status(status=503), requests=(1, 2, 3))])
+
+
+def test_a_position_that_will_never_be_known_is_an_error() -> None:
+    """With the backend's words."""
+
+    async def scene(at: Scene) -> None:
+        sender = at.sender()
+        with pytest.raises(NotDeliveredError, match="401"):
+            await sender.ask_position()
+        await sender.stop()
+
+    play(scene, faults=[FaultRule(fault=Status(status=401))])
 
 
 # What is never shown.

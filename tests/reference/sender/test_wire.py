@@ -26,15 +26,11 @@ def test_an_event_line_is_one_object_on_one_line() -> None:
 
 
 @pytest.mark.parametrize("final_seq", [0, 44, 10**18])
-def test_both_forms_of_completion_carry_the_final_number(final_seq: int) -> None:
-    """The control line, and the older pair of headers."""
+def test_completion_carries_the_final_number(final_seq: int) -> None:
+    """In a control line."""
     line = wire.completion_line(final_seq)
     assert line.endswith(b"}\n")
     assert json.loads(line) == {"type": "_posthog/stream_complete", "final_seq": final_seq}
-    assert wire.completion_headers(final_seq) == {
-        "X-PostHog-Event-Stream-Complete": "true",
-        "X-PostHog-Event-Stream-Final-Seq": str(final_seq),
-    }
 
 
 @pytest.mark.parametrize(
@@ -48,7 +44,7 @@ def test_both_forms_of_completion_carry_the_final_number(final_seq: int) -> None
 )
 def test_a_number_that_is_said_beyond_doubt_is_read(body: bytes, last: int) -> None:
     """Whatever is around it in the object."""
-    assert wire.read_last_accepted_seq(body) == last
+    assert wire.read_progress(body)[0] == last
 
 
 @pytest.mark.parametrize(
@@ -88,14 +84,47 @@ def test_a_number_that_is_said_beyond_doubt_is_read(body: bytes, last: int) -> N
 )
 def test_anything_else_says_nothing(body: bytes) -> None:
     """Empty, HTML, cut off, of another type, negative, or a boolean: no number is guessed (DLV-6)."""
-    assert wire.read_last_accepted_seq(body) is None
+    assert wire.read_progress(body)[0] is None
+
+
+@pytest.mark.parametrize(
+    ("body", "accepted"),
+    [
+        (b'{"accepted": 0, "duplicate": 1, "last_accepted_seq": 44}', 0),
+        (b'{"accepted": 2}', 2),
+        (b'{"accepted": true}', None),
+        (b'{"accepted": -1}', None),
+        (b'{"accepted": 1.0}', None),
+        (b'{"last_accepted_seq": 44}', None),
+    ],
+)
+def test_how_many_were_accepted_is_read_as_strictly(body: bytes, accepted: int | None) -> None:
+    """A sender learns of another writer by it, so it is no place to guess."""
+    assert wire.read_progress(body)[1] == accepted
+
+
+@pytest.mark.parametrize(
+    ("body", "is_own"),
+    [
+        (b'{"error": "Task run not found"}', True),
+        (b'{"error": "", "code": "x"}', True),
+        (b'{"error": {"message": "no route"}}', False),
+        (b'{"message": "no route"}', False),
+        (b'["error"]', False),
+        (b"<html>404</html>", False),
+        (b"", False),
+    ],
+)
+def test_the_backends_own_errors_are_known_by_their_form(body: bytes, is_own: bool) -> None:  # noqa: FBT001 - pytest
+    """A JSON object with a string `error`; a proxy says something else (RTY-6)."""
+    assert wire.is_backends_own_error(body) is is_own
 
 
 @given(st.binary(max_size=100))
 def test_no_body_breaks_the_reader(body: bytes) -> None:
-    """Whatever comes, it gives a number or none, and some words."""
-    last = wire.read_last_accepted_seq(body)
-    assert last is None or last >= 0
+    """Whatever comes, it gives numbers or none, and some words."""
+    for each in wire.read_progress(body):
+        assert each is None or each >= 0
     assert len(wire.read_error(body)) <= 200
 
 
