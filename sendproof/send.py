@@ -155,7 +155,7 @@ def _errors_alone_logged() -> Iterator[None]:
     """Changes of health are told by the progress already. What is left for the log is a sender that breaks."""
     handler = logging.StreamHandler()
     handler.setLevel(logging.ERROR)
-    logger = logging.getLogger("reference")
+    logger = logging.getLogger("sendproof.sender")
     logger.addHandler(handler)
     try:
         yield

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from reference.sender.http import PeerClock
     from reference.sender.messages import Answered, AttemptFailed, DrainReport, Notice, SenderStats
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("sendproof.sender")
 
 # Python 3.11 looks up a member of an enum slowly, which each `enqueue` would pay for.
 _ACCEPTED = Outcome.ACCEPTED

@@ -243,6 +243,6 @@ def test_a_closed_standard_input_is_a_usage_error(monkeypatch: pytest.MonkeyPatc
 
 def test_the_log_of_the_sender_is_left_as_it_was() -> None:
     """The command adds its handler for as long as it runs."""
-    before = list(logging.getLogger("reference").handlers)
+    before = list(logging.getLogger("sendproof.sender").handlers)
     send("--stop-timeout", "0", stdin=lines(1))
-    assert logging.getLogger("reference").handlers == before
+    assert logging.getLogger("sendproof.sender").handlers == before
