@@ -1,33 +1,34 @@
-"""One attempt over HTTP: the only place that knows aiohttp, and where its exceptions become what the core is told."""
+"""One attempt over HTTP: where its answer, or an exception of aiohttp, becomes what the core is told."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from datetime import UTC
-from email.utils import parsedate_to_datetime
+import traceback
 from typing import TYPE_CHECKING
 
 import aiohttp
 
 from reference.sender import wire
-from reference.sender.messages import Answered, AttemptFailed
+from reference.sender.answers import read_answer
+from reference.sender.connector import AbortableConnector
+from reference.sender.foreign_text import ForeignText
+from reference.sender.messages import AttemptFailed
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Sequence
+    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+
+    from yarl import URL
 
     from reference.sender.config import SenderConfig
+    from reference.sender.messages import Answered
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("sendproof.sender")
 
 # Time is kept by `PeerClock` alone: aiohttp's own clocks each cover a part, and start again with each part.
 _NO_TIMEOUT = aiohttp.ClientTimeout(total=None)
-_MOST_OF_AN_ANSWER = 64 * 1024
-_REDIRECTS = range(300, 400)
-_SUCCESS = range(200, 300)
-# A shorter token is no secret, and may be an ordinary word.
-_SHORTEST_SECRET = 8
+# Up to this size a body is handed over in one piece; aiohttp then needs no task to write it.
+_MOST_IN_ONE_PIECE = 64 * 1024
 
 
 class PeerClock:
@@ -59,14 +60,33 @@ class HttpAttempts:
 
     def __init__(self, config: SenderConfig) -> None:
         self._config = config
-        self._connector = _AbortableConnector(ssl=config.ssl_context or True)
-        self._session = aiohttp.ClientSession(connector=self._connector, cookie_jar=aiohttp.DummyCookieJar())
-        self._headers = {"Authorization": f"Bearer {config.token}", "Content-Type": wire.CONTENT_TYPE}
+        self._foreign = ForeignText([config.token])
+        self._connector = AbortableConnector(ssl=config.ssl_context or True)
+        self._session = aiohttp.ClientSession(
+            connector=self._connector, cookie_jar=_NoCookies(), auto_decompress=False, timeout=_NO_TIMEOUT
+        )
+        self._headers = {
+            "Authorization": f"Bearer {config.token}",
+            "Content-Type": wire.CONTENT_TYPE,
+            "Accept-Encoding": "identity",
+        }
 
     async def send(self, body: bytes | Sequence[bytes]) -> Answered | AttemptFailed:
-        """Make a request whose body is known."""
-        whole = body if isinstance(body, bytes) else b"".join(body)
-        return await self._attempt(lambda _clock: whole, is_sent=lambda: True)
+        """Make a request whose body is known, in one piece or in blocks; its head tells its length."""
+        blocks = [body] if isinstance(body, bytes) else body
+        length = sum(map(len, blocks))
+        if length <= _MOST_IN_ONE_PIECE:
+            return await self._attempt(lambda _clock: b"".join(blocks), is_sent=lambda: True)
+        is_sent = False
+
+        async def in_blocks(_clock: PeerClock) -> AsyncGenerator[bytes, None]:
+            nonlocal is_sent
+            for block in blocks:
+                yield block
+            is_sent = True
+
+        # A body that is generated goes out in chunks, unless a length was told before.
+        return await self._attempt(in_blocks, {"Content-Length": str(length)}, is_sent=lambda: is_sent)
 
     async def stream(
         self, body: Callable[[PeerClock], AsyncGenerator[bytes, None]], *, answer_began: Callable[[], None]
@@ -90,6 +110,7 @@ class HttpAttempts:
     async def _attempt(
         self,
         body: Callable[[PeerClock], bytes | AsyncGenerator[bytes, None]],
+        headers: Mapping[str, str] | None = None,
         *,
         is_sent: Callable[[], bool],
         answer_began: Callable[[], None] = lambda: None,
@@ -103,105 +124,43 @@ class HttpAttempts:
                 response = await self._session.post(
                     self._config.url,
                     data=body(clock),
-                    headers=self._headers,
+                    headers=self._headers if headers is None else {**self._headers, **headers},
                     allow_redirects=False,
-                    timeout=_NO_TIMEOUT,
                 )
                 try:
                     answer_began()
                     clock.run()
-                    answer = await _read(response, self._config.token)
-                    is_reusable = is_sent()
+                    if is_sent():
+                        # Now, since the connection may be closed with the last byte of the answer.
+                        self._connector.settle()
+                    answer = await read_answer(response, self._foreign)
+                    is_reusable = is_sent() and self._connector.settle()
                 finally:
                     response.close()
                 return answer
         except TimeoutError:
             return AttemptFailed(detail=f"no answer within {seconds:g} s", was_sent=self._connector.is_in_use)
         except (aiohttp.ClientError, OSError) as error:
-            return AttemptFailed(detail=f"{type(error).__name__}: {error}", was_sent=self._connector.is_in_use)
+            return AttemptFailed(detail=self._foreign.shown_error(error), was_sent=self._connector.is_in_use)
         except Exception as error:  # noqa: BLE001 - whatever breaks an attempt must not end the sender
-            _log.exception("an attempt broke in an unexpected way; it counts as failed")
-            return AttemptFailed(detail=f"{type(error).__name__}: {error}")
+            shown = self._foreign.shown_error(error)
+            # Without the exception, and those behind it, for their texts may be the peer's.
+            where = "".join(traceback.format_tb(error.__traceback__))
+            _log.error("an attempt broke in an unexpected way; it counts as failed: %s\n%s", shown, where)
+            return AttemptFailed(detail=shown)
         finally:
             if not is_reusable:
                 self._connector.abort()
 
     async def close(self) -> None:
-        """Close the connection at once; nothing more is sent."""
-        self._connector.abort()
+        """Close the connection at once; nothing more is sent. Between attempts it is closed in good order."""
+        if not self._connector.settle():
+            self._connector.abort()
         await self._session.close()
 
 
-class _AbortableConnector(aiohttp.TCPConnector):
-    """Remembers its newest connection, to abort it: a connection that is closed sends what it has buffered first."""
+class _NoCookies(aiohttp.DummyCookieJar):
+    """Doesn't look at cookies, not even to say in a log which are wrong."""
 
-    _newest: asyncio.Transport | None = None
-    is_in_use = False
-    """Whether a connection was had since this was last set to False."""
-
-    async def connect(
-        self, req: aiohttp.ClientRequest, traces: list[aiohttp.tracing.Trace], timeout: aiohttp.ClientTimeout
-    ) -> aiohttp.connector.Connection:
-        connection = await super().connect(req, traces, timeout)
-        self._newest = connection.transport
-        self.is_in_use = True
-        return connection
-
-    def abort(self) -> None:
-        if self._newest is not None:
-            self._newest.abort()
-            self._newest = None
-
-
-async def _read(response: aiohttp.ClientResponse, token: str) -> Answered:
-    body = bytearray()
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > _MOST_OF_AN_ANSWER:
-            break
-    status = response.status
-    text = bytes(body)
-    last, accepted = wire.read_progress(text)
-    # Before it is cut to a length, and after, since the token may come in the headers too.
-    shown = _without(token, text.decode(errors="replace")).encode()
-    return Answered(
-        status=status,
-        last_accepted_seq=last,
-        accepted=accepted,
-        is_backends_own=wire.is_backends_own_error(text),
-        retry_after=read_retry_after(response.headers.get("Retry-After"), now=time.time()),
-        detail=_without(token, _detail(response, shown, last)),
-    )
-
-
-def _without(token: str, text: str) -> str:
-    """Whoever repeats a request in an answer must not bring the token into a log (AUTH-1)."""
-    return text.replace(token, "…") if len(token) >= _SHORTEST_SECRET else text
-
-
-def _detail(response: aiohttp.ClientResponse, body: bytes, last: int | None) -> str:
-    if response.status in _REDIRECTS:
-        return f"redirect to {response.headers.get('Location', 'nowhere')}, which is not followed"
-    if response.status in _SUCCESS:
-        return "" if last is not None else f"without a last_accepted_seq: {wire.read_error(body)!r}"
-    return wire.read_error(body) or response.reason or ""
-
-
-def read_retry_after(value: str | None, *, now: float) -> float | None:
-    """The seconds to wait that a `Retry-After` header asks for, in either of its forms; None if it makes no sense.
-
-    `now` is in seconds since the Unix epoch.
-    """
-    if value is None:
-        return None
-    value = value.strip()
-    if value.isascii() and value.isdigit():
-        return float(value[:20])
-    try:
-        at = parsedate_to_datetime(value)
-    except (ValueError, OverflowError):
-        return None
-    if at.tzinfo is None:
-        # The oldest of the three forms names no zone; all are in GMT.
-        at = at.replace(tzinfo=UTC)
-    return max(at.timestamp() - now, 0.0)
+    def update_cookies_from_headers(self, headers: Sequence[str], response_url: URL) -> None:
+        pass

@@ -37,15 +37,10 @@ def read_progress(body: bytes) -> tuple[int | None, int | None]:
     return _count(answer.get("last_accepted_seq")), _count(answer.get("accepted"))
 
 
-def is_backends_own_error(body: bytes) -> bool:
-    """Whether an error has the protocol's own form: a JSON object with a string `error`."""
-    return isinstance(_read_object(body).get("error"), str)
-
-
-def read_error(body: bytes) -> str:
-    """The backend's own words in an error answer, or the start of whatever came instead."""
-    error = _read_object(body).get("error")
-    return error[:200] if isinstance(error, str) else body[:200].decode(errors="replace").strip()
+def read_error(body: bytes) -> str | None:
+    """Return the backend's own words: the string `error` of a JSON object. None if the body isn't of that form."""
+    words = _read_object(body).get("error")
+    return words if isinstance(words, str) else None
 
 
 def _read_object(body: bytes) -> dict[str, Any]:

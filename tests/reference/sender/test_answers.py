@@ -207,7 +207,7 @@ def test_an_attempt_that_breaks_in_an_unforeseen_way_counts_as_failed(
             if len(calls) == 1:
                 raise ZeroDivisionError("unforeseen")
 
-        monkeypatch.setattr("reference.sender.http.read_retry_after", broken)
+        monkeypatch.setattr("reference.sender.answers.read_retry_after", broken)
         sender = at.sender()
         enqueue(sender, 0)
         await sender.flush()

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conformance.simulation import Simulation, simulate
-from reference.sender.http import PeerClock, read_retry_after
+from reference.sender.answers import read_retry_after
+from reference.sender.http import PeerClock
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator

@@ -103,45 +103,33 @@ def test_how_many_were_accepted_is_read_as_strictly(body: bytes, accepted: int |
     assert wire.read_progress(body)[1] == accepted
 
 
-@pytest.mark.parametrize(
-    ("body", "is_own"),
-    [
-        (b'{"error": "Task run not found"}', True),
-        (b'{"error": "", "code": "x"}', True),
-        (b'{"error": {"message": "no route"}}', False),
-        (b'{"message": "no route"}', False),
-        (b'["error"]', False),
-        (b"<html>404</html>", False),
-        (b"", False),
-    ],
-)
-def test_the_backends_own_errors_are_known_by_their_form(body: bytes, is_own: bool) -> None:  # noqa: FBT001 - pytest
-    """A JSON object with a string `error`; a proxy says something else (RTY-6)."""
-    assert wire.is_backends_own_error(body) is is_own
-
-
 @given(st.binary(max_size=100))
 def test_no_body_breaks_the_reader(body: bytes) -> None:
-    """Whatever comes, it gives numbers or none, and some words."""
+    """Whatever comes, it gives numbers or none, and some words or none."""
     for each in wire.read_progress(body):
         assert each is None or each >= 0
-    assert len(wire.read_error(body)) <= 200
+    assert isinstance(wire.read_error(body), str | None)
 
 
 @pytest.mark.parametrize(
     ("body", "words"),
     [
         (b'{"error": "Expected sequence 45, got 47", "last_accepted_seq": 44}', "Expected sequence 45, got 47"),
-        (b'{"error": {"code": 7}}', '{"error": {"code": 7}}'),
-        (b'{"message": "no"}', '{"message": "no"}'),
-        (b"[]", "[]"),
-        (b"", ""),
-        (b"  <html>502</html>\n", "<html>502</html>"),
-        (b"caf\xe9", "caf\ufffd"),
-        (b"x" * 1_000, "x" * 200),
-        (b'{"error": "%b"}' % (b"x" * 1_000), "x" * 200),
+        (b'{"error": ""}', ""),
+        (b'{"error": "no", "error": "yes"}', "yes"),
+        (b'{"error": {"code": 7}}', None),
+        (b'{"error": null}', None),
+        (b'{"message": "no"}', None),
+        (b'["error"]', None),
+        (b'"error"', None),
+        (b"[]", None),
+        (b"", None),
+        (b"<html>502</html>", None),
+        (b"caf\xe9", None),
+        (b'{"error": "caf\xe9"}', None),
+        (b'{"error": "cut o', None),
     ],
 )
-def test_an_error_is_told_in_the_backends_words(body: bytes, words: str) -> None:
-    """Or by how its answer begins; no more than a line of it."""
+def test_an_error_is_told_in_the_backends_words(body: bytes, words: str | None) -> None:
+    """Only in the protocol's form: a JSON object with a string `error`; all else is somebody else's (RTY-6)."""
     assert wire.read_error(body) == words
