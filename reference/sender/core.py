@@ -5,8 +5,8 @@ one number too, the last that the backend confirmed, and its events in order beh
 one at a time. An answer that says how far the backend got settles that many events.
 
 After anything but a clear answer the sender is in *doubt* about `acked`, and asks before it sends events again; see
-`position`. A 5xx in the protocol's own form is no doubt: the backend may have taken the lines and want to see them once
-more, for what it still has to do for them. The same lines go out again under their numbers, which is always safe.
+`position`. What an answer means is in `statuses`, and what becomes of an event that the backend never takes in
+`culprit`.
 
 The shell calls `next_command`, performs it, and tells what came of it by `handle`. Time is an argument, in seconds on
 any clock that doesn't step; chance is a function that draws evenly from [0, 1).
@@ -15,10 +15,11 @@ any clock that doesn't step; chance is a function that draws evenly from [0, 1).
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from reference.sender.backoff import Backoff
 from reference.sender.buffer import NumberedBuffer
+from reference.sender.culprit import Culprit, Suspicion
 from reference.sender.messages import (
     Answered,
     AskPosition,
@@ -33,6 +34,7 @@ from reference.sender.messages import (
     Wait,
 )
 from reference.sender.position import Doubt, Position
+from reference.sender.statuses import Meaning, doubt_after, meaning_of, wants_a_length
 from reference.sender.tally import Tally
 from reference.sender.window import Window
 
@@ -44,15 +46,6 @@ if TYPE_CHECKING:
 
 BLOCK_BYTES = 256 * 1024
 """How much `fill` gives at once: enough to be cheap, little enough that what is exposed was nearly sent."""
-
-_SUCCESS = range(200, 300)
-_REFUSED = frozenset({400, 413})
-_FINAL = frozenset({401, 403, 404, 410})
-_CONFLICT = 409
-_SERVER_ERRORS = range(500, 600)
-_WANTS_A_LENGTH = frozenset({411, 501})
-_ERRORS_TO_SINGLE_OUT = 3
-_ERRORS_TO_TELL = 6
 
 
 class SenderCore:
@@ -79,9 +72,7 @@ class SenderCore:
         # Retry.
         self._backoff = Backoff(config, draw=draw)
         self._conflicts = 0
-        self._refusal: str | None = None  # of the last window, until it is known how far the backend got
-        self._refusals_of_head = 0
-        self._errors_of_head = 0
+        self._culprit = Culprit()
         self._foreign_since: float | None = None  # when the first of the foreign final answers in a row came
         self._last_trouble = ""
 
@@ -251,19 +242,22 @@ class SenderCore:
             is_unclear = isinstance(attempt, OpenWindow) and happened.was_sent
             self._on_failure(happened.detail, now, Doubt.SETTLE if is_unclear else Doubt.ASK)
             return
-        if happened.status not in _FINAL:
+        meaning = meaning_of(happened)
+        if meaning is not Meaning.FINAL:
             self._foreign_since = None
-        match happened:
-            case Answered(status=status, last_accepted_seq=int(last)) if status in _SUCCESS:
+        match meaning, attempt, happened.last_accepted_seq:
+            case Meaning.SUCCESS, _, int(last):
                 self._on_success(attempt, happened, last, new, now)
-            case Answered(status=status, last_accepted_seq=int(last)) if status == _CONFLICT:
+            case Meaning.CONFLICT, _, int(last):
                 self._on_conflict(attempt, last, now)
-            case Answered(status=status) if status in _FINAL and self._is_final(happened, now):
+            case Meaning.FINAL, _, _ if self._is_final(happened, now):
                 self._fail_for_good(_in_words(happened))
-            case _ if isinstance(attempt, OpenWindow):
-                self._on_failed_window(happened, now)
-            case Answered(retry_after=retry_after):
-                self._on_failure(_in_words(happened), now, Doubt.ASK, retry_after)
+            case Meaning.REFUSED, OpenWindow(), last:
+                self._on_refusal(happened, last, now)
+            case _, OpenWindow(), _:
+                self._on_failed_window(happened, meaning, now)
+            case _:
+                self._on_failure(_in_words(happened), now, Doubt.ASK, happened.retry_after)
 
     def _is_final(self, answer: Answered, now: float) -> bool:
         """Whether 401, 403, 404 or 410 end it: the backend's own do at once, and a proxy's after a while (RTY-6)."""
@@ -340,74 +334,52 @@ class SenderCore:
         if self._conflicts > 1:
             self._on_failure(f"409 again without progress, with {last} as the last number", now, Doubt.ASK)
 
-    def _on_failed_window(self, answer: Answered, now: float) -> None:
+    def _on_failed_window(self, answer: Answered, meaning: Meaning, now: float) -> None:
         """A window got an answer that takes nothing, or doesn't say what it took."""
-        if answer.status in _WANTS_A_LENGTH:
+        if wants_a_length(answer):
             self._window.are_whole = True
-        if answer.status in _REFUSED:
-            self._on_refusal(answer, now)
-        elif answer.status in _SERVER_ERRORS and answer.is_backends_own:
-            self._on_failure(_in_words(answer), now, Doubt.NONE, answer.retry_after)
-        else:
-            self._on_failure(_in_words(answer), now, _doubt_after(answer), answer.retry_after)
-        if answer.status in _SERVER_ERRORS:
-            self._suspect_head(answer)
+        self._on_failure(_in_words(answer), now, doubt_after(answer), answer.retry_after)
+        if meaning is Meaning.ERROR:
+            self._act_on(self._culprit.failed(was_alone=self._window.count == 1), _in_words(answer))
 
-    def _suspect_head(self, answer: Answered) -> None:
-        """Find and tell what holds up the rest: an event that the backend breaks on is no event that it refuses.
-
-        It may be the backend that is broken, whatever it is sent. So nothing is dropped for it.
-        """
-        self._errors_of_head += 1
-        if self._errors_of_head == _ERRORS_TO_SINGLE_OUT:
-            self._window.single_out()
-        elif self._errors_of_head == _ERRORS_TO_TELL and self._window.count == 1:
-            detail = f"number {self._window.first} was answered {_in_words(answer)} again and again"
-            self._tally.tell_held_up(detail, self._buffer.head, behind=len(self._buffer) - 1)
-
-    def _on_refusal(self, answer: Answered, now: float) -> None:
-        """400 or 413: something in the window will not be taken as it is; what came before it may have been (DLV-4)."""
-        last = answer.last_accepted_seq
+    def _on_refusal(self, answer: Answered, last: int | None, now: float) -> None:
+        """Something in the window will not be taken as it is; what came before it may have been (DLV-4)."""
         if last is not None and last >= self._buffer.acked and self._settle_position(last):
             # The culprit, if there is one, is at the head of the next window.
             self._on_progress()
             return
-        self._refusal = _in_words(answer)
-        self._on_failure(self._refusal, now, _doubt_after(answer), answer.retry_after)
+        self._culprit.refused(_in_words(answer))
+        self._on_failure(_in_words(answer), now, doubt_after(answer), answer.retry_after)
         if last == self._buffer.acked:
             self._position.trust()
             self._judge_refused_window()
 
     def _judge_refused_window(self) -> None:
-        """A window was refused, and now the position is known: is the event at its head to blame (RTY-7)?
+        took_nothing = self._buffer.acked == self._window.first - 1
+        suspicion = self._culprit.judge(took_nothing=took_nothing, was_alone=self._window.count == 1)
+        self._act_on(suspicion, self._culprit.refusal)
 
-        Nothing of it was taken, or there would have been progress. Once may be chance. The second time, if the head
-        was alone, it is the culprit; if it wasn't, it is sent alone next.
-        """
-        refusal, self._refusal = self._refusal, None
-        if refusal is None or self._buffer.acked != self._window.first - 1:
-            return
-        self._refusals_of_head += 1
-        if self._window.count == 1 and self._refusals_of_head > 1:
-            self._reject_head(refusal)
-        else:
-            self._window.single_out()
-
-    def _reject_head(self, refusal: str) -> None:
-        # None of those behind it was taken: a backend reads no further than the line that it refuses. Should an attempt
-        # from before, of which nobody heard, be taken after all, then those behind it are there twice.
-        self._forget_head()
-        self._tally.drop(DropReason.REJECTED, refusal, self._buffer.remove_head())
-
-    def _forget_head(self) -> None:
-        self._refusals_of_head = 0
-        self._errors_of_head = 0
+    def _act_on(self, suspicion: Suspicion, words: str) -> None:
+        match suspicion:
+            case Suspicion.NONE:
+                pass
+            case Suspicion.SINGLE_OUT:
+                self._window.single_out()
+            case Suspicion.TELL:
+                detail = f"number {self._window.first} was answered {words} again and again"
+                self._tally.tell_held_up(detail, self._buffer.head, behind=len(self._buffer) - 1)
+            case Suspicion.REJECT:
+                # None of those behind it was taken: a backend reads no further than the line that it refuses. Should an
+                # attempt from before, of which nobody heard, be taken after all, then those behind it are there twice.
+                self._culprit.forget()
+                self._tally.drop(DropReason.REJECTED, words, self._buffer.remove_head())
+            case other:
+                assert_never(other)
 
     def _on_progress(self) -> None:
         self._backoff.reset()
         self._conflicts = 0
-        self._forget_head()
-        self._refusal = None
+        self._culprit.acquit()
         self._window.grow()
         self._last_trouble = ""
         self._tally.change_health(Health.HEALTHY, "delivering")
@@ -453,7 +425,7 @@ class SenderCore:
 
     def _drop_outgrown(self) -> None:
         for payload in self._buffer.remove_outgrown():
-            self._forget_head()  # it may have been the head that the refusals were of
+            self._culprit.forget()  # it may have been the head
             self._tally.drop(DropReason.OVERSIZED, "its line outgrew max_event_bytes under a longer number", payload)
 
     # Windows.
@@ -486,12 +458,6 @@ class SenderCore:
     @property
     def _never_buffered(self) -> int:
         return self._config.max_buffered_events + 1
-
-
-def _doubt_after(answer: Answered) -> Doubt:
-    """What a failed window leaves open: a backend that answers is done with it; behind a proxy it may be under way."""
-    is_clear = answer.is_backends_own or answer.last_accepted_seq is not None
-    return Doubt.ASK if is_clear else Doubt.SETTLE
 
 
 def _in_words(answer: Answered) -> str:

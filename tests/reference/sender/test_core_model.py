@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from reference.sender import DropReason, EventDropped, Outcome, SenderConfig
+from reference.sender import AnotherWriter, DropReason, EventDropped, Outcome, SenderConfig
 from reference.sender.core import SenderCore
 from reference.sender.messages import (
     Answered,
@@ -210,16 +210,24 @@ class CoreAgainstBackend(RuleBasedStateMachine):
     # What the network and the backend do.
 
     @precondition(lambda self: self.attempt is not None)
-    @rule(late=st.sampled_from([None, None, 503, 502, 429, 408, "garbled"]), retry_after=st.sampled_from([None, 3.0]))
-    def answer(self, late: int | str | None, retry_after: float | None) -> None:
-        """The request is taken; the true answer comes, or a proxy replaces it with its own."""
+    @rule(
+        late=st.sampled_from([None, None, 503, 502, 429, 408, 404, "garbled"]),
+        retry_after=st.sampled_from([None, 3.0]),
+        of_a_proxy=st.booleans(),
+    )
+    def answer(self, late: int | str | None, retry_after: float | None, of_a_proxy: bool) -> None:  # noqa: FBT001
+        """The request is taken; the true answer comes, or a proxy's, or of a backend that isn't done with it."""
+        before = len(self.backend.accepted)
         status, says_last = self.perform(self.lines)
+        accepted = len(self.backend.accepted) - before
         if late is None:
-            self.end(Answered(status=status, last_accepted_seq=self.backend.last if says_last else None))
+            last = self.backend.last if says_last else None
+            self.end(Answered(status=status, last_accepted_seq=last, accepted=accepted))
         elif late == "garbled":
-            self.end(Answered(status=200, detail="<html>"))
+            self.end(Answered(status=200, detail="<html>", is_backends_own=False))
         else:
-            self.end(Answered(status=int(late), retry_after=retry_after))
+            is_own = not of_a_proxy and late != 404
+            self.end(Answered(status=int(late), retry_after=retry_after, is_backends_own=is_own))
 
     @precondition(lambda self: self.attempt is not None)
     @rule(data=st.data())
@@ -242,11 +250,14 @@ class CoreAgainstBackend(RuleBasedStateMachine):
     def take_a_prefix(self, data: st.DataObject, status: int) -> None:
         """Some lines are taken, and the answer says so: a 200 that falls short, a limit, or a line that was garbled."""
         taken = data.draw(st.integers(0, max(0, len(self.lines) - 1)))
+        before = len(self.backend.accepted)
         true_status, _ = self.backend.take(self.lines[:taken])
+        accepted = len(self.backend.accepted) - before
         if true_status == 200:
             if taken == 0 and status != 200 and self.lines:
                 self.refusals[self.lines[0]["event"]["id"]].append(len(self.lines))
-            self.end(Answered(status=status, last_accepted_seq=None if status == 400 else self.backend.last))
+            last = None if status == 400 else self.backend.last
+            self.end(Answered(status=status, last_accepted_seq=last, accepted=accepted if status == 200 else None))
         else:
             self.end(AttemptFailed(detail="reset"))
 
@@ -283,6 +294,7 @@ class CoreAgainstBackend(RuleBasedStateMachine):
     def nothing_disappears(self) -> None:
         """Enqueued = delivered + undelivered + dropped, counted apart from the core (DLV-1)."""
         for notice in self.core.take_notices():
+            assert not isinstance(notice, AnotherWriter), "there is none"
             if isinstance(notice, EventDropped):
                 self.dropped_later.append(json.loads(notice.event)["id"])
         stats = self.core.stats()
@@ -316,7 +328,7 @@ class CoreAgainstBackend(RuleBasedStateMachine):
         if not hasattr(self, "core") or self.gave_up:
             return
         if self.attempt is not None:
-            self.answer(None, None)
+            self.answer(None, None, of_a_proxy=False)
         if not self.stopped:
             self.stopped = True
             self.core.stop(complete=True)
@@ -328,7 +340,7 @@ class CoreAgainstBackend(RuleBasedStateMachine):
             while self.window_open:
                 self.fill()
             if self.attempt is not None:
-                self.answer(None, None)
+                self.answer(None, None, of_a_proxy=False)
         self.nothing_disappears()
         report = self.core.report()
         assert self.core.finished, "it never came to an end on a healthy network"

@@ -1,0 +1,72 @@
+"""The search for an event that holds up the rest: one that the backend never takes, or one that it breaks on (RTY-7).
+
+A backend reads no further than the line that it can't take, and what came before that line it has taken. So once the
+position is known, the culprit is at the head of what is left, if there is one: it may also be chance, or the backend
+that is broken whatever it is sent. The head is sent alone to find out.
+
+    400 or 413    refused in company: send it alone; refused again, alone: drop it with a reason
+    5xx           it may be the backend: send it alone after a few, and tell when it goes on; drop nothing
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+_ERRORS_TO_SINGLE_OUT = 3
+_ERRORS_TO_TELL = 6
+
+
+class Suspicion(Enum):
+    """What to do about the event at the head."""
+
+    NONE = auto()
+    SINGLE_OUT = auto()
+    TELL = auto()
+    REJECT = auto()
+
+
+class Culprit:
+    """What is held against the event at the head."""
+
+    def __init__(self) -> None:
+        self.refusal = ""
+        """The words with which the last window was refused."""
+        self._is_open = False  # whether a refusal waits for the position to be known
+        self._refusals = 0
+        self._errors = 0
+
+    def refused(self, words: str) -> None:
+        """A window was refused; how far the backend got isn't known yet."""
+        self.refusal = words
+        self._is_open = True
+
+    def judge(self, *, took_nothing: bool, was_alone: bool) -> Suspicion:
+        """The position is known: say what to do about a refusal that waits for it.
+
+        Args:
+            took_nothing: Whether the backend is where it was before the window.
+            was_alone: Whether the window was the head alone.
+        """
+        is_open, self._is_open = self._is_open, False
+        if not is_open or not took_nothing:
+            return Suspicion.NONE
+        # Once may be chance.
+        self._refusals += 1
+        return Suspicion.REJECT if was_alone and self._refusals > 1 else Suspicion.SINGLE_OUT
+
+    def failed(self, *, was_alone: bool) -> Suspicion:
+        """A window was answered 5xx; say what to do about it."""
+        self._errors += 1
+        if self._errors == _ERRORS_TO_SINGLE_OUT:
+            return Suspicion.SINGLE_OUT
+        return Suspicion.TELL if self._errors == _ERRORS_TO_TELL and was_alone else Suspicion.NONE
+
+    def forget(self) -> None:
+        """Another event is at the head."""
+        self._refusals = 0
+        self._errors = 0
+
+    def acquit(self) -> None:
+        """Events were taken: nothing is held against anyone."""
+        self.forget()
+        self._is_open = False
