@@ -218,10 +218,19 @@ def _numbers_alike(value: Any) -> Any:
 
 
 def read_last(body: str) -> int | None:
-    """The `last_accepted_seq` of an answer's body, if it is there beyond doubt."""
+    """Return the `last_accepted_seq` of an answer's body, if it is there beyond doubt."""
+    last = _read_object(body).get("last_accepted_seq")
+    return last if isinstance(last, int) and not isinstance(last, bool) and last >= 0 else None
+
+
+def is_backends_own_error(body: str) -> bool:
+    """Whether an answer's body has the protocol's own form of an error: a JSON object with a string `error`."""
+    return isinstance(_read_object(body).get("error"), str)
+
+
+def _read_object(body: str) -> dict[str, Any]:
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):
-        return None
-    last = answer.get("last_accepted_seq") if isinstance(answer, dict) else None
-    return last if isinstance(last, int) and not isinstance(last, bool) and last >= 0 else None
+        return {}
+    return answer if isinstance(answer, dict) else {}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from conformance.contents import compact_size, read_last
+from conformance.contents import compact_size, is_backends_own_error, read_last
 from conformance.poison import refused_calls
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 Kind: TypeAlias = Literal["data", "completion", "sync", "unknown"]
 
-FINAL_STATUSES = frozenset({401, 403, 404, 410})
+_FINAL_STATUSES = frozenset({401, 403, 404, 410})
 _SUCCESS = range(200, 300)
 _CONFLICT = 409
 _REFUSED = frozenset({400, 413})
@@ -107,6 +107,16 @@ class Request:
     def succeeded(self) -> bool:
         """Whether the sender was told, beyond doubt, that it succeeded."""
         return self.status in _SUCCESS and self.last_told is not None
+
+    @cached_property
+    def is_final(self) -> bool:
+        """Whether the backend itself said that this sender may not write the run, or not any more."""
+        return self.answer is not None and self.status in _FINAL_STATUSES and is_backends_own_error(self.answer.body)
+
+    @cached_property
+    def is_final_by_a_proxy(self) -> bool:
+        """Whether a proxy answered what would be final if the backend had: it may pass."""
+        return self.status in _FINAL_STATUSES and not self.is_final
 
     @cached_property
     def first_seq(self) -> int | None:
@@ -231,4 +241,4 @@ class Run:
     @cached_property
     def final_answers(self) -> list[Request]:
         """The requests whose answers end all sending: no right to send, or a run that takes nothing more."""
-        return [each for each in self.requests if each.is_told_closed or each.status in FINAL_STATUSES]
+        return [each for each in self.requests if each.is_told_closed or each.is_final]

@@ -10,7 +10,6 @@ from conformance.contents import content
 from conformance.history import BackendCameUp, NetworkTrouble
 from conformance.losses import lost_events
 from conformance.prose import describe_fault
-from conformance.seen import FINAL_STATUSES
 from conformance.trouble import takes_time
 from fake_backend.faults import Stall
 
@@ -153,12 +152,12 @@ def success_resets_the_delay(evidence: Evidence, found: Findings) -> None:
 
 
 def final_answers_are_final(evidence: Evidence, found: Findings) -> None:
-    """RTY-6: after 401, 403, 404 or 410 it stops asking."""
+    """RTY-6: after a 401, 403, 404 or 410 of the backend's own it stops asking."""
     for run in evidence.runs.values():
         heard = [
             (each, each.answer)
             for each in run.requests
-            if each.answer is not None and each.answer.status in FINAL_STATUSES and evidence.trouble.was_heard(each)
+            if each.answer is not None and each.is_final and evidence.trouble.was_heard(each)
         ]
         if not heard:
             continue
@@ -278,7 +277,7 @@ def _had_time(evidence: Evidence, sender: Sender, since: float) -> bool:
 
 def _is_transient_failure(request: Request) -> bool:
     if request.answer is not None:
-        return request.answer.status in TRANSIENT_STATUSES
+        return request.answer.status in TRANSIENT_STATUSES or request.is_final_by_a_proxy
     return request.broken is not None
 
 

@@ -121,6 +121,7 @@ _RESETS: dict[str, tuple[Phase, int]] = {
 }
 _TRANSIENT = (408, 429, 500, 502, 503, 504)
 _FINAL = (401, 403, 404, 410)
+_PAGE = "<html><body><h1>No route to the backend</h1></body></html>"
 
 SCENARIOS = (
     *(
@@ -271,6 +272,19 @@ SCENARIOS = (
             story=f"Every request is answered {status}.",
             script=_final_from_the_start,
             faults=(on_all(Status(status=status)),),
+        )
+        for status in _FINAL
+    ),
+    *(
+        Scenario(
+            name=f"{status}-of-a-proxy",
+            rules=("RTY-1", "DLV-1", "DLV-2"),
+            story=f"A load balancer answers the first question and the second window with {status} and a page of HTML.",
+            script=two_bursts,
+            faults=(
+                FaultRule(fault=Status(status=status, body=_PAGE), of="sync", requests=(1,)),
+                on_data(Status(status=status, body=_PAGE), 2),
+            ),
         )
         for status in _FINAL
     ),

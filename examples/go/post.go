@@ -18,15 +18,20 @@ const (
 	unsaid        = -1
 )
 
-// answer is what came back: status is 0 where nothing did, last is where the backend stands, or unsaid.
+// answer is what came back: status is 0 where nothing did, last is where the backend stands, or unsaid, and
+// isBackendsError is whether it is an error in the backend's own form, and not a proxy's.
 type answer struct {
-	status     int
-	last       int64
-	retryAfter time.Duration
+	status          int
+	last            int64
+	isBackendsError bool
+	retryAfter      time.Duration
 }
 
-// isFinal says whether the backend will never take anything from us.
+// isFinal says whether the backend will never take anything from us. A proxy that says so may have no backend just now.
 func (a answer) isFinal() bool {
+	if !a.isBackendsError {
+		return false
+	}
 	switch a.status {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusGone:
 		return true
@@ -85,18 +90,26 @@ func (s *Sender) post(ctx context.Context, body []byte) answer {
 	ans := answer{status: resp.StatusCode, last: unsaid, retryAfter: readRetryAfter(resp.Header.Get("Retry-After"))}
 	// If the body breaks off, the head still counts; a number out of half a body doesn't.
 	if text, err := io.ReadAll(io.LimitReader(resp.Body, longestAnswer)); err == nil {
-		ans.last = readLast(text)
+		fields := readObject(text)
+		ans.last = readLast(fields)
+		var words *string
+		ans.isBackendsError = json.Unmarshal(fields["error"], &words) == nil && words != nil
 	}
 	return ans
 }
 
-// readLast reads where the backend stands, if it is said beyond doubt: an integer, not 8.0, "8", true or null.
-func readLast(text []byte) int64 {
+// readObject reads the fields of a JSON object; of anything else there are none.
+func readObject(text []byte) map[string]json.RawMessage {
 	// Not into a struct, for whose fields Last_Accepted_SEQ would do as well.
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(text, &fields) != nil {
-		return unsaid
+		return nil
 	}
+	return fields
+}
+
+// readLast reads where the backend stands, if it is said beyond doubt: an integer, not 8.0, "8", true or null.
+func readLast(fields map[string]json.RawMessage) int64 {
 	last, err := strconv.ParseInt(string(fields["last_accepted_seq"]), 10, 63) // 63: one can count on from it
 	if err != nil || last < 0 {
 		return unsaid

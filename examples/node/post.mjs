@@ -10,15 +10,18 @@ const IDLE_CONNECTION_MS = 30_000; // proxies forget about idle connections, som
 
 const FINAL = new Set([401, 403, 404, 410]);
 
-/** What came back: `status` is 0 where nothing did, `last` is where the backend stands, undefined where unsaid. */
+/**
+ * What came back: `status` is 0 where nothing did, `last` is where the backend stands, undefined where unsaid, and
+ * `isBackendsError` is whether it is an error in the backend's own form, and not a proxy's.
+ */
 class Answer {
-  constructor({ status = 0, last, retryAfterMs = 0 } = {}) {
-    Object.assign(this, { status, last, retryAfterMs });
+  constructor({ status = 0, last, isBackendsError = false, retryAfterMs = 0 } = {}) {
+    Object.assign(this, { status, last, isBackendsError, retryAfterMs });
   }
 
-  /** The backend will never take anything from us. */
+  /** The backend will never take anything from us. A proxy that says so may have no backend just now. */
   get isFinal() {
-    return FINAL.has(this.status);
+    return FINAL.has(this.status) && this.isBackendsError;
   }
 
   /** The backend's own success: a 2xx that doesn't say how far it got is a proxy's, and acknowledges nothing. */
@@ -81,6 +84,7 @@ export class Poster {
           new Answer({
             status: response?.statusCode,
             last: response?.complete ? readLast(text) : undefined, // no number out of half a body
+            isBackendsError: typeof parse(text)?.error === 'string',
             retryAfterMs: readRetryAfter(response?.headers['retry-after']),
           }),
         );
@@ -107,14 +111,18 @@ function cut(request) {
   request.destroy();
 }
 
-/** Reads where the backend stands, if it is said beyond doubt: an integer, not 8.0, "8", true or null. */
-function readLast(text) {
-  let last;
+/** Reads JSON; undefined where it is none. */
+function parse(text) {
   try {
-    last = JSON.parse(text)?.last_accepted_seq;
+    return JSON.parse(text);
   } catch {
     return undefined;
   }
+}
+
+/** Reads where the backend stands, if it is said beyond doubt: an integer, not 8.0, "8", true or null. */
+function readLast(text) {
+  const last = parse(text)?.last_accepted_seq;
   // To JSON.parse 8.0 and 8 are the same, so the text is asked as well.
   const isWhole = !/"last_accepted_seq"\s*:\s*-?\d+[.eE]/.test(text);
   return isWhole && Number.isInteger(last) && last >= 0 && last <= LARGEST_NUMBER ? last : undefined;

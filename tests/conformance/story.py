@@ -173,7 +173,9 @@ class Story:
         self.now += took
         if status is None:
             return self.write(RequestBroken(time=self.now, request=number, cause="fault"))
-        told = "" if last is None else json.dumps({"last_accepted_seq": last})
+        said = {} if last is None else {"last_accepted_seq": last}
+        error = {"error": "as a backend says it"} if status in {401, 403, 404, 410} else {}
+        told = json.dumps(said | error) if said or error else ""
         self.write(AnswerSent(time=self.now, request=number, status=status, body=told if body is None else body))
         if retry_after is not None:
             self.write(RetryAfterAsked(time=self.now, request=number, seconds=retry_after))

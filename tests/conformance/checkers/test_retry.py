@@ -83,6 +83,8 @@ def down_and_up() -> Story:
     return story.write(BackendWentDown(time=1.0)).wait(5).write(BackendCameUp(time=6.0))
 
 
+_PAGE = "<html>404</html>"
+
 CASES = [
     keeps("RTY-1", "it tries again", told().request(status=503).request((1, event(1)), (2, event(2)), last=2)),
     breaks(
@@ -176,6 +178,17 @@ CASES = [
         "AnswerSent",
         "RequestStarted",
     ),
+    keeps("RTY-1", "a 404 of a proxy is tried again", told().request(status=404, body=_PAGE).request((1, event(1)))),
+    breaks(
+        "RTY-1",
+        "a 404 of a proxy is taken for the backend's",
+        told().request(status=404, body=_PAGE).stop().returned(),
+        "never tried again",
+        "RequestStarted",
+        "AnswerSent",
+        "StopReturned",
+    ),
+    is_silent_on("RTY-6", "a proxy's 404", told().request(status=404, body=_PAGE).request().request().request()),
     keeps("RTY-7", "the rest goes on", poisoned().request((1, event(1)), (2, event(2)), last=2)),
     breaks("RTY-7", "it is stuck", poisoned(), "2 others never were", "LineReceived", "EnqueueCalled"),
     keeps("RTY-8", "given up in time", stalled(2.0, then=True)),

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
@@ -26,6 +26,7 @@ class Answer:
 
     status: int = 0
     last: int | None = None
+    is_backends_own: bool = False
     location: str | None = None
 
 
@@ -64,16 +65,29 @@ class PlainHttp:
             self.retry_after = 0.0
             return Answer()
         self.retry_after = self.read_retry_after(response.headers.get("Retry-After"))
-        return Answer(status=response.status, last=self.read_last(body), location=response.headers.get("Location"))
+        return Answer(
+            status=response.status,
+            last=self.read_last(body),
+            is_backends_own=self.is_backends_own_error(body),
+            location=response.headers.get("Location"),
+        )
 
     def read_last(self, body: str) -> int | None:
         """Read where the backend stands, if it is said beyond doubt."""
+        last = self.read_object(body).get("last_accepted_seq")
+        return last if type(last) is int and last >= 0 else None
+
+    def is_backends_own_error(self, body: str) -> bool:
+        """Whether an answer is an error in the backend's own form, and not a proxy's."""
+        return isinstance(self.read_object(body).get("error"), str)
+
+    def read_object(self, body: str) -> dict[str, Any]:
+        """Read a JSON object; anything else is empty."""
         try:
             answer = json.loads(body)
         except (ValueError, RecursionError):
-            return None
-        last = answer.get("last_accepted_seq") if isinstance(answer, dict) else None
-        return last if type(last) is int and last >= 0 else None
+            return {}
+        return answer if isinstance(answer, dict) else {}
 
     def read_retry_after(self, value: str | None) -> float:
         """Read for how many seconds the backend asks to be left alone."""

@@ -225,7 +225,9 @@ class PlainSender(PlainHttp):
 
     def is_the_end(self, answer: Answer, base: int | None) -> bool:
         """Whether nothing more will ever be taken: no right to send, or a 409 that asks for just what it got."""
-        return answer.status in FINAL or (answer.status == CONFLICT and answer.last is not None and answer.last == base)
+        if answer.status in FINAL:
+            return answer.is_backends_own
+        return answer.status == CONFLICT and answer.last is not None and answer.last == base
 
     def is_stale(self, answer: Answer) -> bool:
         """Whether a success says less than was told before, so that it can't be about what was sent."""

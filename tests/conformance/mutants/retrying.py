@@ -88,7 +88,15 @@ class RetriesWhatIsGone(PlainSender):
     """Knows of the final answers all but 410."""
 
     def is_the_end(self, answer: Answer, base: int | None) -> bool:
-        return answer.status in FINAL - {410} or (answer.status == 409 and answer.last == base)
+        return answer.status != 410 and super().is_the_end(answer, base)
+
+
+@fails("RTY-1", "it was never tried again")
+class TakesAProxysWordForTheBackends(PlainSender):
+    """Ends for good at a 404 of a load balancer that has no backend just now."""
+
+    def is_the_end(self, answer: Answer, base: int | None) -> bool:
+        return answer.status in FINAL or super().is_the_end(answer, base)
 
 
 @fails("RTY-7", "one event is refused again and again")
