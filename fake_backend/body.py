@@ -1,9 +1,9 @@
 """The body of a request, read as far as it is needed and no further, and no faster than faults allow."""
 
-from aiohttp import HttpVersion11, hdrs, web
-from aiohttp.http import HttpProcessingError
+from aiohttp import HttpVersion11, hdrs
 
 from fake_backend.completion_headers import asks_for_completion
+from fake_backend.connection import BROKEN_OFF
 from fake_backend.fault_plan import RequestFaults, piece_of
 from fake_backend.faults import Bandwidth, LimitData, RequestKind
 from fake_backend.lines import BadLine, CompletionLine, EventLine, LineSplitter, Overflow, parse_line
@@ -127,21 +127,16 @@ class RequestBody:
             if room <= 0:
                 raise BodyLimitedError(self._limit)
             most = room if most is None else min(most, room)
-        # Asked before reading: the loss of a connection spoils even a body that was read whole.
-        if content.at_eof():
-            self._end()
-            return
-        await self._invite()
+        if not content.at_eof():
+            await self._invite()
+        connection = self._open.connection
         try:
-            piece = await (content.readany() if most is None else content.read(most))
-        except (web.RequestPayloadError, HttpProcessingError, OSError, RuntimeError) as error:
-            # RuntimeError is how aiohttp refuses to wait on a connection lost before the handler began.
-            piece = self._open.connection.take_left(most)
-            if not piece and self._open.connection.lost.done():
+            piece = await connection.read(content, most)
+        except BROKEN_OFF as error:
+            if connection.lost.done():
                 raise RequestEnded from error
-            if not piece:
-                raise BodyBrokenError(f"the framing of the body is broken: {error}") from error
-        if self._open.connection.cut.done():
+            raise BodyBrokenError(f"the framing of the body is broken: {error}") from error
+        if connection.cut.done():
             raise RequestEnded  # what arrived in the moment in which the backend went down is lost with it
         if not piece:
             self._end()
@@ -169,10 +164,11 @@ class RequestBody:
         pieces = (piece_of(self._bandwidth), at_most)
         self._most = min((piece for piece in pieces if piece is not None), default=None)
         if self._limit is not None and self.arrived >= self._limit.size:
-            # Only now is it known that there is a limit: what is past it hasn't passed.
-            self.ended = False
-            if self.arrived > self._limit.size:
+            # Only now is it known that there is a limit: what is past it hasn't passed, nor has the body's end, which
+            # made a line of what has no newline.
+            if self.ended or self.arrived > self._limit.size:
                 self.lines.clear()
+            self.ended = False
 
     async def _keep_pace(self) -> None:
         if self._bandwidth is None or not self.arrived:

@@ -29,6 +29,10 @@ READ_BUFFER: Final = 2**16
 MOST_AROUND_A_BODY: Final = 2**17
 """How many bytes of framing (sizes, extensions and trailers of chunks) may come in a row without any of the body."""
 
+BROKEN_OFF: Final = (web.RequestPayloadError, HttpProcessingError, OSError, RuntimeError)
+"""What aiohttp raises for a body that broke off. RuntimeError is how it refuses to wait on a connection that was lost
+before the handler began."""
+
 _LINGER_NOT_AT_ALL: Final = struct.pack("ii", 1, 0)
 
 
@@ -39,9 +43,8 @@ class Connection(web.RequestHandler):
     what then happens. `lost` is done once the connection is gone for whatever reason, `cut` once the backend itself
     ended it to go down. `on_end` is called, before either, with the cause. Where `on_reuse` is set, the connection is
     reset when the first byte of another request arrives, and `on_reuse` called. `unread` is the body of which the rest
-    is thrown away after an early answer. `body` is that of the latest request; what had arrived of it and wasn't read
-    when it broke off, `take_left` gives. `is_busy` is True while a request is handled, and `is_ending` from
-    when the connection is to end with its request.
+    is thrown away after an early answer. `body` is that of the latest request, to be read by `read`. `is_busy` is
+    True while a request is handled, and `is_ending` from when the connection is to end with its request.
 
     The limit of it: TCP tells of a client that went away only after all that it sent before was read. Behind a body
     that isn't read, and that is larger than the buffers, nobody can see it leave.
@@ -125,11 +128,25 @@ class Connection(web.RequestHandler):
         response.force_close()
         return response
 
-    def take_left(self, most: int | None) -> bytes:
-        """Give what is left of a body that broke off, or `most` bytes of it; nothing once it was taken."""
-        taken = self._left[:most]
-        self._left = self._left[len(taken) :]
-        return taken
+    async def read(self, body: StreamReader, most: int | None = None) -> bytes:
+        """Wait for the next bytes of the latest request's body, `most` at the most; give none at its end.
+
+        What had arrived when the body broke off is given first, and so is the rest of a body that arrived whole before
+        its connection was lost. Raises one of `BROKEN_OFF` where there is neither more nor an end.
+        """
+        piece = b""
+        try:
+            # Asked before reading: the loss of a connection spoils even a body that was read whole.
+            if not body.at_eof():
+                piece = await (body.readany() if most is None else body.read(most))
+        except BROKEN_OFF:
+            if not self._left:
+                raise
+        if not piece:
+            # Who was woken by the last bytes of a body finds it empty if the connection was lost in the same moment.
+            piece = self._left[:most]
+            self._left = self._left[len(piece) :]
+        return piece
 
     def ends_on_reuse(self) -> bool:
         """Reset the connection if it was to end with its next request, which is now; tell whether."""
@@ -176,7 +193,7 @@ class Connection(web.RequestHandler):
         if transport is not None:
             with suppress(OSError):
                 transport.write_eof()
-        with suppress(TimeoutError, OSError, RuntimeError, web.RequestPayloadError, HttpProcessingError):
+        with suppress(TimeoutError, *BROKEN_OFF):
             async with asyncio.timeout(LINGERING_TIME):
                 while not body.at_eof():
                     await body.readany()

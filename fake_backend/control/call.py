@@ -8,11 +8,10 @@ from typing import Final, Generic, TypeVar
 
 import msgspec
 from aiohttp import hdrs, web
-from aiohttp.http import HttpProcessingError
 from msgspec import UNSET, UnsetType
 
 from fake_backend.answers import phrase
-from fake_backend.connection import Connection
+from fake_backend.connection import BROKEN_OFF, Connection
 from fake_backend.control.api import Asked, Problem
 from fake_backend.control.codec import convert, encode
 
@@ -65,19 +64,18 @@ def read_query(request: web.BaseRequest, ids: Mapping[str, str], wanted: type[T]
     return _convert({**query, **ids}, wanted, strict=False)
 
 
-async def read_body(request: web.BaseRequest, wanted: type[T]) -> T:
+async def read_body(request: web.BaseRequest, connection: Connection, wanted: type[T]) -> T:
     """Read the body; an empty one says nothing, as `{}` does. Raises RefusedError (400, 408, 413, 415)."""
     content = bytearray()
     try:
         async with asyncio.timeout(BODY_TIMEOUT):
-            while not request.content.at_eof():
-                content += await request.content.readany()
+            while piece := await connection.read(request.content):
+                content += piece
                 if len(content) > MAX_BODY_BYTES:
                     raise RefusedError(413, f"The body is larger than {MAX_BODY_BYTES} bytes")
     except TimeoutError as error:
         raise RefusedError(408, f"The body took longer than {BODY_TIMEOUT:g} s to arrive") from error
-    except (web.RequestPayloadError, HttpProcessingError, OSError, RuntimeError) as error:
-        # RuntimeError is how aiohttp refuses to wait on a connection lost before the handler began.
+    except BROKEN_OFF as error:
         raise RefusedError(400, "The body broke off") from error
     if content and request.content_type != "application/json":
         said = request.headers.get(hdrs.CONTENT_TYPE, "missing")

@@ -216,5 +216,5 @@ async def answer(control: Control, request: web.BaseRequest, connection: Connect
     route, match = methods[request.method]
     ids = {name: unquote(value) for name, value in match.groupdict().items()}
     asked = read_query(request, ids, route.asked)
-    body = Nothing() if route.body is Nothing else await read_body(request, route.body)
+    body = Nothing() if route.body is Nothing else await read_body(request, connection, route.body)
     return await route.does(control, Call(request=request, connection=connection, asked=asked, body=body))

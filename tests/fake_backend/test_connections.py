@@ -19,7 +19,7 @@ from fake_backend import (
     RequestBroken,
     RequestStarted,
 )
-from fake_backend._typing import override
+from tests.fake_backend.silent_transport import SilentTransport, connect_silently
 from tests.fake_backend.virtual_time import in_virtual_time
 from tests.fake_backend.wire import (
     PATIENCE,
@@ -133,6 +133,84 @@ async def test_it_is_taken_in_a_simulation_too(framing: str) -> None:
     await leave_at_once(framing)
 
 
+# The end of a body after a first line, whether the body's own end follows, and what becomes of the lines.
+LAST_LINES = [
+    (event_line(2), True, ["accepted", "accepted"]),
+    (event_line(2), False, ["accepted", "accepted"]),
+    (event_line(2).rstrip(), True, ["accepted", "accepted"]),
+    (event_line(2).rstrip(), False, ["accepted"]),
+    (b'{"seq"', True, ["accepted", "invalid"]),
+    (b'{"seq"', False, ["accepted"]),
+]
+FRAMINGS = ["length", "chunked"]
+
+
+def split_body(last: bytes, framing: str, *, whole: bool) -> tuple[str, bytes, bytes]:
+    """Give the header of a body that ends with `last`, and its bytes, cut in the midst of the last line."""
+    body = event_line(1) + last
+    if framing == "length":
+        return f"Content-Length: {len(body) + (not whole)}", body[:-5], body[-5:]
+    sent = b"%x\r\n%b\r\n" % (len(body), body)
+    cut = len(sent) - 7
+    return "Transfer-Encoding: chunked", sent[:cut], sent[cut:] + b"0\r\n\r\n" * whole
+
+
+async def end_while_the_backend_is_slow(framing: str, last: bytes, taken: list[str], *, whole: bool) -> None:
+    """Let the rest of a body and the end of its connection arrive while nobody reads; look for what is taken of it."""
+    watch = Watch()
+    slow = FaultRule(fault=Latency(phase="before-accept", seconds=0.1), of="data")
+    header, first, rest = split_body(last, framing, whole=whole)
+    async with FakeBackend(faults=[slow], on_record=watch) as backend:
+        async with connected(backend) as (_, writer):
+            writer.write(request_head(backend, header) + first)
+            await watch.until(FaultStruck)
+            writer.write(rest)
+            writer.close()
+            await writer.wait_closed()
+        await watch.until(RequestBroken)
+        await watch.until(LineReceived)
+        await backend.drain(1.0)
+    assert [line.decision for line in watch.of(LineReceived)] == taken
+    assert len(watch.of(BodyEnded)) == (whole and "invalid" not in taken)
+
+
+@pytest.mark.parametrize(("last", "whole", "taken"), LAST_LINES)
+@pytest.mark.parametrize("framing", FRAMINGS)
+async def test_a_line_counts_when_its_end_or_that_of_its_body_was_seen(
+    framing: str, last: bytes, taken: list[str], *, whole: bool
+) -> None:
+    """What is cut off in the midst of a line is no line, and what was there before its connection was lost counts."""
+    await end_while_the_backend_is_slow(framing, last, taken, whole=whole)
+
+
+@pytest.mark.parametrize(("last", "whole", "taken"), LAST_LINES)
+@pytest.mark.parametrize("framing", FRAMINGS)
+@in_virtual_time
+async def test_it_counts_in_a_simulation_then_too(framing: str, last: bytes, taken: list[str], *, whole: bool) -> None:
+    """The same, on the simulated network."""
+    await end_while_the_backend_is_slow(framing, last, taken, whole=whole)
+
+
+@pytest.mark.parametrize(("last", "whole", "taken"), LAST_LINES)
+@pytest.mark.parametrize("framing", FRAMINGS)
+async def test_it_counts_when_its_connection_is_lost_in_the_same_moment(
+    framing: str, last: bytes, taken: list[str], *, whole: bool
+) -> None:
+    """Whoever waits for more of a body is woken by the last of it, and finds that aiohttp has taken it away."""
+    watch = Watch()
+    header, first, rest = split_body(last, framing, whole=whole)
+    async with FakeBackend(on_record=watch) as backend:
+        connection = await connect_silently(backend)
+        connection.data_received(request_head(backend, header) + first)
+        await watch.until(LineReceived)  # now it waits for the rest of the body
+        connection.data_received(rest)
+        connection.connection_lost(None)
+        await watch.until(RequestBroken)
+        await backend.drain(1.0)
+    assert [line.decision for line in watch.of(LineReceived)] == taken
+    assert len(watch.of(BodyEnded)) == (whole and "invalid" not in taken)
+
+
 async def test_a_client_that_leaves_at_once_leaves_a_broken_request() -> None:
     """A head whose connection is lost before it is handled is recorded all the same, and ends."""
     watch = Watch()
@@ -147,24 +225,6 @@ async def test_a_client_that_leaves_at_once_leaves_a_broken_request() -> None:
     ]
 
 
-class SilentTransport(asyncio.Transport):
-    """A transport without a socket, like those of simulated networks, that only remembers how it ended."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.ended_by: list[str] = []
-
-    @override
-    def abort(self) -> None:
-        """Remember."""
-        self.ended_by.append("abort")
-
-    @override
-    def close(self) -> None:
-        """Remember."""
-        self.ended_by.append("close")
-
-
 @pytest.mark.parametrize("announced", [30, 999])
 @pytest.mark.parametrize("cause", ["client-disconnected", "shutdown"])
 async def test_a_request_whose_connection_is_lost_before_it_is_handled_is_recorded(announced: int, cause: str) -> None:
@@ -172,10 +232,7 @@ async def test_a_request_whose_connection_is_lost_before_it_is_handled_is_record
     watch = Watch()
     rule = FaultRule(fault=Latency(phase="before-read", seconds=0.0))
     async with FakeBackend(faults=[rule], on_record=watch) as backend:
-        assert backend._server is not None
-        connection = backend._accept(backend._server)
-        connection.connection_made(SilentTransport())
-        await asyncio.sleep(0)  # now it waits for a request
+        connection = await connect_silently(backend)
         connection.data_received(request_head(backend, f"Content-Length: {announced}") + event_line(1))
         await asyncio.sleep(0)  # and now its handler is about to begin
         if cause == "shutdown":
@@ -194,9 +251,7 @@ async def test_a_transport_without_a_socket_is_reset_by_abort() -> None:
     """On a simulated network there is no socket to be told how to close."""
     transport = SilentTransport()
     async with FakeBackend() as backend:
-        assert backend._server is not None
-        connection = backend._accept(backend._server)
-        connection.connection_made(transport)
+        connection = await connect_silently(backend, transport)
         connection.reset()
         assert transport.ended_by == ["abort"]
         connection.connection_lost(None)

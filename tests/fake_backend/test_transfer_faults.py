@@ -146,6 +146,17 @@ async def test_an_upload_is_cut_after_so_many_bytes(of: RequestKind, size: int, 
 
 @pytest.mark.parametrize("of", KINDS)
 @in_virtual_time
+async def test_what_is_cut_at_its_last_byte_has_no_end(of: RequestKind) -> None:
+    """The end of a body is past the limit too: without its newline, what passed is no line."""
+    body = event_line(1).rstrip()
+    pieces, watch = await exchange([FaultRule(fault=LimitData(size=len(body), stream="upstream"), of=of)], body)
+    assert pieces == []
+    assert not watch.of(LineReceived)
+    assert watch.of(RequestBroken)
+
+
+@pytest.mark.parametrize("of", KINDS)
+@in_virtual_time
 async def test_a_shorter_upload_passes_its_limit(of: RequestKind) -> None:
     """One byte below the limit is as good as none."""
     pieces, watch = await exchange([FaultRule(fault=LimitData(size=61, stream="upstream"), of=of)])

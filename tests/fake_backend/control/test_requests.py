@@ -9,6 +9,7 @@ from aiohttp.http_parser import HttpRequestParserPy
 from fake_backend import FakeBackend, FaultRule, Status
 from fake_backend.control import call
 from tests.fake_backend.control.asking import Asker, asking
+from tests.fake_backend.silent_transport import connect_silently
 from tests.fake_backend.virtual_time import no_complaints
 from tests.fake_backend.wire import connected, event_lines, request_head
 
@@ -107,6 +108,22 @@ async def test_a_client_that_leaves_in_the_midst_of_its_body_breaks_nothing(ask:
         writer.write(_reset_head(ask, "Content-Length: 10") + b"{")
         await asyncio.sleep(0.01)
     assert (await ask("GET", "/_fake/runs/run"))[1]["last_accepted_seq"] == 2
+
+
+async def test_an_order_is_read_whole_though_its_client_has_left_meanwhile() -> None:
+    """What was lost of `{"faults": false}` would make it another order."""
+    body = b'{"faults": false}'
+    async with asking(FakeBackend(control=True, faults=[FaultRule(fault=Status(status=503))])) as ask:
+        backend = ask.backend
+        connection = await connect_silently(backend)
+        head = _reset_head(ask, f"Content-Length: {len(body)}", "Content-Type: application/json")
+        connection.data_received(head)
+        for _ in range(3):
+            await asyncio.sleep(0)  # now it waits for the body
+        connection.data_received(body)
+        connection.connection_lost(None)
+        await backend.drain(1.0)
+        assert len(backend.faults) == 1
 
 
 def _reset_head(ask: Asker, *headers: str) -> bytes:
