@@ -91,6 +91,8 @@ class FakeBackend:
     `tokens` maps each good token to the run it is for, or to None for any run. None: every token is good.
     `known_runs` are the only runs that exist. None: a run begins with its first request.
     `limits` are the sizes of the 413s.
+    `legacy_completion` True has an empty body complete its run whose headers ask for it, as backends once did. Those of
+    today take such a request for a sync, and so does this one without it.
     `seed` is what the jitter and the probability of faults follow from: the same requests then misbehave in the same
     way.
     `host` and `port` are where it listens; port 0 is any that is free.
@@ -111,6 +113,7 @@ class FakeBackend:
         tokens: Mapping[str, str | None] | None = None,
         known_runs: Collection[str] | None = None,
         limits: Limits | None = None,
+        legacy_completion: bool = False,
         seed: int = 0,
         host: str = "127.0.0.1",
         port: int = 0,
@@ -140,6 +143,7 @@ class FakeBackend:
             access=self._access,
             plan=self._plan,
             limits=Limits() if limits is None else limits,
+            legacy_completion=legacy_completion,
             seed=seed,
             run=self._run_of,
             set_run=self.set_run,

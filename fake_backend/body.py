@@ -2,7 +2,6 @@
 
 from aiohttp import HttpVersion11, hdrs
 
-from fake_backend.completion_headers import asks_for_completion
 from fake_backend.connection import BROKEN_OFF
 from fake_backend.fault_plan import RequestFaults, piece_of
 from fake_backend.faults import Bandwidth, LimitData, RequestKind
@@ -157,7 +156,7 @@ class RequestBody:
             return "completion" if isinstance(first, CompletionLine) or _is_bad_completion(first) else "data"
         if self.overflow is not None:
             return "data"
-        return "completion" if asks_for_completion(self._open.request.headers) else "sync"
+        return "sync" if self._open.completion is None else "completion"
 
     def _obey_faults(self, *, at_most: int | None = None) -> None:
         self._bandwidth, self._limit = self._faults.bandwidth("upstream"), self._faults.limit("upstream")

@@ -1,4 +1,8 @@
-"""The older form of completion: an empty body and two headers."""
+"""The older form of completion: an empty body and two headers.
+
+Backends of today know it no more: to them such a request is a sync, and so it is here, unless it is switched on
+(`FakeBackend(legacy_completion=True)`).
+"""
 
 from collections.abc import Mapping
 from typing import Final
@@ -18,7 +22,7 @@ class CompletionHeaders(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_completion_headers(headers: Mapping[str, str]) -> CompletionHeaders | None:
     """Read the completion that the headers of a request ask for, or None where they ask for none."""
-    if not asks_for_completion(headers):
+    if headers.get(COMPLETE_HEADER) != "true":  # nothing else asks for completion
         return None
     said = headers.get(FINAL_SEQ_HEADER)
     if said is None:
@@ -32,8 +36,3 @@ def read_completion_headers(headers: Mapping[str, str]) -> CompletionHeaders | N
     if final_seq is None:
         return CompletionHeaders(problem="Completion final sequence must be a non-negative integer")
     return CompletionHeaders(final_seq=final_seq)
-
-
-def asks_for_completion(headers: Mapping[str, str]) -> bool:
-    """Whether the headers of a request are those of a completion: exactly `true`, nothing else."""
-    return headers.get(COMPLETE_HEADER) == "true"

@@ -16,7 +16,6 @@ from fake_backend import answers
 from fake_backend.access import refuse_epoch, run_of_path
 from fake_backend.answers import Answer
 from fake_backend.body import BodyBrokenError, BodyLimitedError, RequestBody
-from fake_backend.completion_headers import CompletionHeaders, asks_for_completion, read_completion_headers
 from fake_backend.connection import Connection
 from fake_backend.faults import Duplicate, LateAccept, Poison
 from fake_backend.ingest import RequestIngest, Run
@@ -64,7 +63,7 @@ def _start(open_request: OpenRequest) -> str | None:
         run_id=run_id,
         authorization=_text(headers[hdrs.AUTHORIZATION]) if hdrs.AUTHORIZATION in headers else None,
         content_type=_text(headers[hdrs.CONTENT_TYPE]) if hdrs.CONTENT_TYPE in headers else None,
-        completion_header=asks_for_completion(headers),
+        completion_header=open_request.completion is not None,
         content_length=request.content_length,
     )
     open_request.backend.write(record)
@@ -122,7 +121,7 @@ class Exchange:
             await self._body.learn_kind()
         if self._faults:
             await self._striker.strike("before-read")
-        asked = read_completion_headers(self._open.request.headers)
+        asked = self._open.completion
         if asked is not None and asked.problem is not None:
             answer = self._ingest.refuse_completion_headers(asked.problem, time=self._open.now())
         else:
@@ -135,7 +134,7 @@ class Exchange:
                 await self._pass_proxy(self._open.backend.limits.proxy_request_bytes)
             if self._faults:
                 await self._prepare_taking()
-            answer = await self._take_lines() or self._finish(asked)
+            answer = await self._take_lines() or self._finish()
         if self._faults:
             await self._striker.strike("after-accept")
         return answer
@@ -177,9 +176,9 @@ class Exchange:
                 return None
             await body.read()
 
-    def _finish(self, asked: CompletionHeaders | None) -> Answer:
+    def _finish(self) -> Answer:
         """Decide the completion, now that the body has ended; give the answer."""
-        body, now = self._body, self._open.now()
+        asked, body, now = self._open.completion, self._body, self._open.now()
         self._open.backend.write(
             BodyEnded(time=now, request=self._open.number, size=body.size, lines=self._ingest.lines)
         )
@@ -206,7 +205,7 @@ class Exchange:
         if self._body.overflow is not None:
             self._ingest.refuse_overflow(self._body.overflow, time=now)
         else:
-            self._finish(read_completion_headers(self._open.request.headers))
+            self._finish()
 
 
 class _GivenUpError(Exception):

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from fake_backend.access import Access
 from fake_backend.answers import Answer
+from fake_backend.completion_headers import read_completion_headers
 from fake_backend.connection import Connection
 from fake_backend.fault_plan import FaultPlan
 from fake_backend.faults import Fault
@@ -41,13 +42,15 @@ class SetRun(Protocol):
 class Backend(msgspec.Struct, frozen=True, kw_only=True):
     """What the requests of one backend share.
 
-    `seed` is what the jitter of latencies follows from. `go_down_for` takes the backend down for so many seconds.
+    `legacy_completion` tells whether the headers of an empty body may ask for completion. `seed` is what the jitter of
+    latencies follows from. `go_down_for` takes the backend down for so many seconds.
     `take_later` has something done after so many seconds, unless the backend goes down or ends before.
     """
 
     access: Access
     plan: FaultPlan
     limits: Limits
+    legacy_completion: bool
     seed: int
     run: Callable[[str], Run]
     set_run: SetRun
@@ -59,14 +62,16 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
 class OpenRequest:
     """One request of a backend, number `number` from 1, over its connection.
 
+    `completion` is what its headers ask for, None where they ask for no completion or the backend doesn't look at them.
     It is over (`is_over`) once its client has been answered or is gone; what the backend has read may still be taken.
     """
 
-    __slots__ = ("backend", "connection", "is_over", "now", "number", "request")
+    __slots__ = ("backend", "completion", "connection", "is_over", "now", "number", "request")
 
     def __init__(self, backend: Backend, request: web.BaseRequest, connection: Connection, *, number: int) -> None:
         self.backend = backend
         self.request = request
+        self.completion = read_completion_headers(request.headers) if backend.legacy_completion else None
         self.connection = connection
         self.number = number
         self.now = asyncio.get_running_loop().time

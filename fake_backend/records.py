@@ -42,7 +42,8 @@ class RequestStarted(Record, frozen=True, kw_only=True):
     """The head of a request arrived; nothing of its body has been looked at.
 
     `connection` numbers the connections from 1; `host` is the value of the Host header; `authorization` is the header
-    as it came (the tokens of a fake backend are no secrets) or None; `run_id` is None where the path names no run.
+    as it came (the tokens of a fake backend are no secrets) or None; `run_id` is None where the path names no run;
+    `completion_header` is True for a completion in its older form, at a backend that knows it.
     """
 
     request: int

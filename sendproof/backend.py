@@ -176,6 +176,11 @@ def _read_faults(_context: click.Context, _parameter: click.Parameter, path: Pat
     help="A token that is good, for any run or for one. May be repeated. Without it, any token is.",
 )
 @click.option(
+    "--legacy-completion",
+    is_flag=True,
+    help="Know the older form of completion, by headers. Without it, that is a sync, as it is to backends of today.",
+)
+@click.option(
     "--record", type=click.File("wb"), metavar="FILE", help="Write what happens there, as JSON lines, tokens and all."
 )
 @click.option(
@@ -213,6 +218,7 @@ def backend(
     faults: tuple[FaultRule, ...],
     seed: int,
     tokens: dict[str, str | None] | None,
+    legacy_completion: bool,
     record: IO[bytes] | None,
     keep: int,
     grace: float,
@@ -230,6 +236,7 @@ def backend(
                 faults=faults,
                 seed=seed,
                 tokens=tokens,
+                legacy_completion=legacy_completion,
                 record=record,
                 keep=keep,
                 grace=grace,
@@ -249,6 +256,7 @@ async def serve(
     tokens: Mapping[str, str | None] | None,
     record: IO[bytes] | None,
     seed: int = 0,
+    legacy_completion: bool = False,
     keep: int = KEEP,
     grace: float = GRACE,
     allow_hosts: Collection[str] = (),
@@ -278,6 +286,7 @@ async def serve(
         faults=faults,
         seed=seed,
         tokens=tokens,
+        legacy_completion=legacy_completion,
         on_record=write,
         keep_last=keep,
         control=True,

@@ -76,12 +76,14 @@ class _Course:
 class Model:
     """All that a backend with these limits, tokens and runs may do.
 
-    `holds_back` says that a rule waits for an event that never comes: lines are taken when the body is over.
+    `legacy_completion` says that it knows completion by headers. `holds_back` says that a rule waits for an event that
+    never comes: lines are taken when the body is over.
     """
 
     limits: Limits
     tokens: Mapping[str, str | None]
     known_runs: frozenset[str]
+    legacy_completion: bool = False
     holds_back: bool = False
     _requests: Sequence[Request] = ()
     _courses: list[_Course] = field(default_factory=lambda: [_Course((), ())])
@@ -146,7 +148,12 @@ class Model:
             return
         match step:
             case Begin():
-                for head in heads(self._requests[index], tokens=self.tokens, known_runs=self.known_runs):
+                for head in heads(
+                    self._requests[index],
+                    tokens=self.tokens,
+                    known_runs=self.known_runs,
+                    legacy_completion=self.legacy_completion,
+                ):
                     begun = (
                         _Progress(answer=head)
                         if isinstance(head, Answer)

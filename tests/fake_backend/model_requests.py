@@ -103,7 +103,7 @@ Step = Begin | Line | End | Break
 
 
 def heads(
-    request: Request, *, tokens: Mapping[str, str | None], known_runs: AbstractSet[str]
+    request: Request, *, tokens: Mapping[str, str | None], known_runs: AbstractSet[str], legacy_completion: bool
 ) -> Iterator[Answer | Begun]:
     """Judge a head. Silent: which of its faults is answered, where it has several."""
     for run_id, token in product(_runs_of(request.path), _tokens_of(request.header("Authorization"))):
@@ -118,7 +118,7 @@ def heads(
             refusals.append(Answer.of(403, error="Token does not match run"))
         if run_id not in known_runs:
             refusals.append(Answer.of(404, error="Task run not found"))
-        yield from refusals or _begin(request, run_id)
+        yield from refusals or _begin(request, run_id, legacy_completion=legacy_completion)
 
 
 def plan(request: Request, limits: Limits) -> list[tuple[int, Step]]:
@@ -184,8 +184,11 @@ def _tokens_of(authorization: str | None) -> tuple[str | None, ...]:
     return (token,) if is_plain else (token, token.strip(), None)
 
 
-def _begin(request: Request, run_id: str | None) -> Iterator[Begun]:
+def _begin(request: Request, run_id: str | None, *, legacy_completion: bool) -> Iterator[Begun]:
     if run_id is None:
+        return
+    if not legacy_completion:
+        yield Begun(run_id)
         return
     stated = request.header(COMPLETE_HEADER)
     closings = tuple(_closings(request.header(FINAL_SEQ_HEADER)))

@@ -116,10 +116,10 @@ async def read_answer(reader: asyncio.StreamReader) -> tuple[Answer | None, bool
 class Trial:
     """The fake and its model, side by side."""
 
-    def __init__(self, backend: FakeBackend, limits: Limits, *, holds_back: bool) -> None:
+    def __init__(self, backend: FakeBackend, model: Model) -> None:
         self.backend = backend
-        self.limits = limits
-        self.model = Model(limits=limits, tokens=TOKENS, known_runs=KNOWN_RUNS, holds_back=holds_back)
+        self.limits = model.limits
+        self.model = model
         self.peers: dict[int, Peer] = {}
 
     def states(self) -> dict[str, Run]:
@@ -197,15 +197,34 @@ def _do(writer: asyncio.StreamWriter, piece: Piece) -> None:
             writer.transport.abort()
 
 
-def compare(limits: Limits, exchanges: Sequence[Exchange], *, rules: Sequence[FaultRule] = ()) -> None:
+def compare(
+    limits: Limits,
+    exchanges: Sequence[Exchange],
+    *,
+    rules: Sequence[FaultRule] = (),
+    legacy_completion: bool = False,
+) -> None:
     """Let all of it happen to a fake and to the model, in virtual time.
 
     The `rules` of the fake strike nothing; those that wait for events have it hold lines back all the same.
     """
 
     async def main(_: Simulation) -> None:
-        async with FakeBackend(limits=limits, tokens=TOKENS, known_runs=KNOWN_RUNS, faults=rules) as backend:
-            trial = Trial(backend, limits, holds_back=any(rule.events for rule in rules))
+        model = Model(
+            limits=limits,
+            tokens=TOKENS,
+            known_runs=KNOWN_RUNS,
+            legacy_completion=legacy_completion,
+            holds_back=any(rule.events for rule in rules),
+        )
+        async with FakeBackend(
+            limits=limits,
+            tokens=TOKENS,
+            known_runs=KNOWN_RUNS,
+            legacy_completion=legacy_completion,
+            faults=rules,
+        ) as backend:
+            trial = Trial(backend, model)
             for exchange in exchanges:
                 await trial.run(exchange)
             for peer in trial.peers.values():

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fake_backend import CompletionReceived, FakeBackend, Limits, LineReceived
+from fake_backend import CompletionReceived, FakeBackend, Limits, LineReceived, RequestStarted
 from tests.fake_backend.wire import (
     Client,
     Watch,
@@ -29,6 +29,13 @@ async def backend() -> AsyncIterator[FakeBackend]:
 async def client(backend: FakeBackend) -> AsyncIterator[Client]:
     """A client of it."""
     async with client_of(backend) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def legacy_client() -> AsyncIterator[Client]:
+    """A client of a backend that knows completion by headers."""
+    async with FakeBackend(legacy_completion=True) as running, client_of(running) as opened:
         yield opened
 
 
@@ -113,16 +120,16 @@ async def complete(client: Client, form: str, final_seq: int) -> tuple[int, dict
 
 
 @pytest.mark.parametrize("form", ["line", "headers"])
-async def test_completion_is_for_good(client: Client, form: str) -> None:
+async def test_completion_is_for_good(legacy_client: Client, form: str) -> None:
     """Both forms complete at the last number, say so again for any number, and are refused at another one."""
-    await client.post(event_lines(1, 2))
+    await legacy_client.post(event_lines(1, 2))
     mismatch = "Cannot complete stream at sequence 3; last accepted sequence is 2"
-    assert await complete(client, form, 3) == (409, {"error": mismatch, "last_accepted_seq": 2})
-    assert not client.backend.run("run").complete
-    assert await complete(client, form, 2) == taken(0, 0, 2)
-    assert client.backend.run("run").complete
-    assert await complete(client, form, 99) == taken(0, 0, 2)
-    decisions = [record.decision for record in client.backend.history if isinstance(record, CompletionReceived)]
+    assert await complete(legacy_client, form, 3) == (409, {"error": mismatch, "last_accepted_seq": 2})
+    assert not legacy_client.backend.run("run").complete
+    assert await complete(legacy_client, form, 2) == taken(0, 0, 2)
+    assert legacy_client.backend.run("run").complete
+    assert await complete(legacy_client, form, 99) == taken(0, 0, 2)
+    decisions = [record.decision for record in legacy_client.backend.history if isinstance(record, CompletionReceived)]
     assert decisions == ["mismatch", "completed", "already-complete"]
 
 
@@ -140,10 +147,10 @@ async def test_an_empty_run_completes_at_0(client: Client) -> None:
         ("x", "Completion final sequence must be a non-negative integer"),
     ],
 )
-async def test_bad_completion_headers_are_a_400(client: Client, final_seq: str | None, text: str) -> None:
+async def test_bad_completion_headers_are_a_400(legacy_client: Client, final_seq: str | None, text: str) -> None:
     """Headers that can't be understood are refused before anything of the body is taken."""
-    assert await client.post(event_line(1), headers=by_headers(final_seq)) == (400, {"error": text})
-    assert client.backend.run("run").last_accepted_seq == 0
+    assert await legacy_client.post(event_line(1), headers=by_headers(final_seq)) == (400, {"error": text})
+    assert legacy_client.backend.run("run").last_accepted_seq == 0
 
 
 @pytest.mark.parametrize(
@@ -155,19 +162,31 @@ async def test_bad_completion_headers_are_a_400(client: Client, final_seq: str |
     ],
 )
 async def test_completion_headers_beside_lines_come_after_them(
-    client: Client, body: bytes, final_seq: str, status: int, *, done: bool
+    legacy_client: Client, body: bytes, final_seq: str, status: int, *, done: bool
 ) -> None:
     """The lines of such a body are taken, then the run is completed; a completion line outweighs the headers."""
-    assert (await client.post(body, headers=by_headers(final_seq)))[0] == status
-    run = client.backend.run("run")
+    assert (await legacy_client.post(body, headers=by_headers(final_seq)))[0] == status
+    run = legacy_client.backend.run("run")
     assert (run.last_accepted_seq, run.complete) == (2, done)
 
 
 @pytest.mark.parametrize("said", ["True", "1", "false"])
-async def test_only_true_asks_for_completion(client: Client, said: str) -> None:
+async def test_only_true_asks_for_completion(legacy_client: Client, said: str) -> None:
     """Any other value of the header is a header like others."""
-    assert await client.post(headers=by_headers("0", complete=said)) == taken(0, 0, 0)
+    assert await legacy_client.post(headers=by_headers("0", complete=said)) == taken(0, 0, 0)
+    assert not legacy_client.backend.run("run").complete
+
+
+@pytest.mark.parametrize("final_seq", ["2", "9", "x", None])
+async def test_headers_complete_nothing_today(client: Client, final_seq: str | None) -> None:
+    """Backends of today take such a request for a sync, whose 200 looks like success, and leave the run open."""
+    await client.post(event_lines(1, 2))
+    assert await client.post(headers=by_headers(final_seq)) == taken(0, 0, 2)
+    assert await client.post(event_line(3), headers=by_headers(final_seq)) == taken(1, 0, 3)
     assert not client.backend.run("run").complete
+    records = client.backend.history
+    assert not [record for record in records if isinstance(record, CompletionReceived)]
+    assert not any(record.completion_header for record in records if isinstance(record, RequestStarted))
 
 
 LIMITS = Limits(max_line_bytes=40, max_request_bytes=120, max_request_events=3)

@@ -281,10 +281,11 @@ def test_arguments_become_tokens_and_rules(monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.setattr("sendproof.backend.serve", serve_nothing)
     faults = tmp_path / "faults.toml"
     faults.write_text(FAULTS, encoding="utf-8")
-    arguments = ["--faults", str(faults), "--token", "a", "--token", "b=run=1"]
+    arguments = ["--faults", str(faults), "--token", "a", "--token", "b=run=1", "--legacy-completion"]
     assert CliRunner().invoke(backend, arguments).exit_code == 0
     assert given["tokens"] == {"a": None, "b": "run=1"}
     assert given["faults"] == parse_faults(FAULTS)
+    assert given["legacy_completion"] is True
 
 
 def test_help_teaches_a_file_of_faults_that_works() -> None:

@@ -183,7 +183,7 @@ def test_whatever_goes_wrong_the_backend_keeps_its_promises(
 
 async def _play(simulation: Simulation, rules: list[FaultRule], requests: list[Sent], proxy: int | None) -> None:
     limits = Limits(max_line_bytes=500, max_request_bytes=1_500, max_request_events=4, proxy_request_bytes=proxy)
-    backend = FakeBackend(faults=rules, limits=limits)
+    backend = FakeBackend(faults=rules, limits=limits, legacy_completion=True)
     kept = list[Wire]()
     async with backend:
         under_way = []

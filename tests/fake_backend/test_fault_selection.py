@@ -79,8 +79,16 @@ async def test_a_kind_is_told_by_the_first_line_that_says_something(
     rules = [
         FaultRule(fault=Status(status=503, body=json.dumps({"kind": of}), phase="before-read"), of=of) for of in kinds
     ]
-    async with FakeBackend(faults=rules) as backend, client_of(backend) as client:
+    async with FakeBackend(faults=rules, legacy_completion=True) as backend, client_of(backend) as client:
         assert await client.post(body, headers=headers) == (503, {"kind": kind})
+
+
+async def test_headers_make_no_completion_today() -> None:
+    """Where the older form isn't known, a request in it is a sync, for rules too."""
+    rule = FaultRule(fault=Status(status=503, phase="before-read"), of="sync")
+    headers = {"X-PostHog-Event-Stream-Complete": "true", "X-PostHog-Event-Stream-Final-Seq": "0"}
+    async with FakeBackend(faults=[rule]) as backend, client_of(backend) as client:
+        assert (await client.post(headers=headers))[0] == 503
 
 
 async def test_requests_are_counted_for_each_run_and_kind() -> None:

@@ -225,7 +225,7 @@ async def test_a_completion_past_a_partial_request_is_ignored(by: str) -> None:
     else:
         headers = {"X-PostHog-Event-Stream-Complete": "true", "X-PostHog-Event-Stream-Final-Seq": "1"}
     rule = FaultRule(fault=Partial(lines=1))
-    async with FakeBackend(faults=[rule]) as backend, client_of(backend) as client:
+    async with FakeBackend(faults=[rule], legacy_completion=True) as backend, client_of(backend) as client:
         assert await client.post(body, headers=headers) == taken(1, 0, 1)
         assert not backend.run("run").complete
 

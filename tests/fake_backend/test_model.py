@@ -65,11 +65,22 @@ EVERY_BYTE = tuple(range(400))
     Limits(max_line_bytes=30, max_request_bytes=61, max_request_events=1),
     [one(EVENT_LINE, LineSpec(pad_to=("request", 1))), one(EVENT_LINE, EVENT_LINE), one()],
 )
+# Headers ask for completion, which this backend doesn't look at.
+@example(ROOM, [one(EVENT_LINE), one(complete="true", final_seq="#"), one(EVENT_LINE)])
 # An upload is refused by its first line, and the connection goes on to be used.
 @example(ROOM, [one(LineSpec(step=5), *[EVENT_LINE] * 20, cuts=(260, 500)), one(EVENT_LINE)])
 def test_the_fake_does_only_what_the_protocol_says(limits: Limits, exchanges: list[Exchange]) -> None:
     """Whatever is sent, in whatever pieces: after each of them, answers and state are among those of the model."""
     compare(limits, exchanges)
+
+
+@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@given(exchanges=st.lists(EXCHANGES, min_size=1, max_size=5))
+@example([one(EVENT_LINE), one(complete="true", final_seq="#"), one(EVENT_LINE)])
+@example([one(EVENT_LINE, complete="true"), one(EVENT_LINE)])
+def test_the_older_form_of_completion_does_only_what_the_protocol_says(exchanges: list[Exchange]) -> None:
+    """Where headers are known to ask for completion, and so aren't of a sync."""
+    compare(ROOM, exchanges, legacy_completion=True)
 
 
 UNSTRUCK = [
