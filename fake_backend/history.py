@@ -1,8 +1,11 @@
-"""The records that a backend keeps, numbered, the oldest forgotten first.
+"""The records that a backend keeps, numbered, as JSON, the oldest forgotten first.
 
 Each record has a number, its id, from 1 in the order of happening, and belongs to the run that it is about, if it is
 about one. A reader comes with a cursor, the id of the last record it has seen, whenever it likes, and is told what was
 forgotten meanwhile. So a reader holds nothing up, and no memory grows for it however slow it is.
+
+Records are kept as they are written, since JSON takes what it weighs: an event of many small values, parsed, takes up
+to thirty times as much. Besides, it is as JSON that most of them are read.
 """
 
 from bisect import bisect_right
@@ -20,22 +23,33 @@ from fake_backend.records import (
     RequestBroken,
     RequestStarted,
     StateSet,
+    decode_record,
+    encode_record,
 )
 
 
 # A ring holds very many, and what they hold is no part of a cycle: as for records.
 class Entry(msgspec.Struct, frozen=True, gc=False):
-    """A record under its id, with the run that it is about (None for one about no run)."""
+    """A record under its id, with the run that it is about (None for one about no run).
+
+    `written` is the record as one line of JSON. `ends` is the request that it ended, None where it ended none.
+    """
 
     id: int
     run_id: str | None
-    record: BackendRecord
+    written: bytes
+    ends: int | None = None
+
+    @property
+    def record(self) -> BackendRecord:
+        """The record, read again each time."""
+        return decode_record(self.written)
 
 
 MOST_BYTES: Final = 2**26
-"""How many bytes of lines a history holds that is bounded: parsed, they are several times as large."""
+"""How many bytes of records a history holds that is bounded."""
 
-_FORGOTTEN: Final = Entry(0, None, BackendCameUp(time=0.0))
+_FORGOTTEN: Final = Entry(0, None, b"")
 """Stands where a forgotten entry stood, until its place is cut off."""
 
 
@@ -80,7 +94,7 @@ class _Ring:
 class History:
     """The last `keep_last` records (None: all), and an index of them by run.
 
-    Where it is bounded, the lines in it are together no larger than `MOST_BYTES` (but for the last one).
+    Where it is bounded, its records are together no larger than `MOST_BYTES` (but for the last one).
 
     Ids rise by one over the whole life of the backend. `reset` forgets everything, uses up an id of its own
     (`began`), and counts anew what was forgotten: a cursor below `began` is one from before.
@@ -112,7 +126,9 @@ class History:
     def append(self, record: BackendRecord) -> Entry:
         """Keep a record, and forget the oldest if that is too much."""
         self.last_id += 1
-        entry = Entry(self.last_id, self._run_of(record), record)
+        ends = record.request if isinstance(record, AnswerSent | RequestBroken) else None
+        written = bytes(memoryview(encode_record(record)))  # a copy: what msgspec gives has room to grow behind it
+        entry = Entry(self.last_id, self._run_of(record), written, ends)
         self._all.append(entry)
         if entry.run_id is not None:
             run = self._runs.get(entry.run_id)
@@ -120,7 +136,7 @@ class History:
                 run = self._runs[entry.run_id] = _Ring()
             run.append(entry)
         if self._keep_last is not None:
-            self._bytes += _size(record)
+            self._bytes += len(entry.written)
             while len(self._all) > self._keep_last or (self._bytes > MOST_BYTES and len(self._all) > 1):
                 self._forget_oldest()
         return entry
@@ -150,11 +166,11 @@ class History:
 
     def _forget_oldest(self) -> None:
         oldest = self._all.forget_oldest()
-        self._bytes -= _size(oldest.record)
+        self._bytes -= len(oldest.written)
         if oldest.run_id is not None:
             self._runs[oldest.run_id].forget_oldest()  # the oldest of all is the oldest of its run
-        if isinstance(oldest.record, AnswerSent | RequestBroken):
-            self._run_of_request.pop(oldest.record.request, None)
+        if oldest.ends is not None:
+            self._run_of_request.pop(oldest.ends, None)
 
     def _run_of(self, record: BackendRecord) -> str | None:
         match record:
@@ -168,10 +184,6 @@ class History:
                 return None
             case _:
                 return self._run_of_request.get(record.request)
-
-
-def _size(record: BackendRecord) -> int:
-    return record.size if isinstance(record, LineReceived) else 0  # the others are small
 
 
 def _id(entry: Entry) -> int:

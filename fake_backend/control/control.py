@@ -104,7 +104,7 @@ class Control:
     def note(self, record: BackendRecord) -> None:
         """Keep a record, and what follows from it."""
         entry = self.history.append(record)
-        self.tally.note(entry)
+        self.tally.note(entry, record)
         match record:
             case LineReceived(decision="accepted"):
                 self._log(record)

@@ -18,7 +18,6 @@ from fake_backend.control.api import (
 from fake_backend.control.call import RefusedError, answer, fitting, given
 from fake_backend.errors import UnknownRunError
 from fake_backend.fault_help import catalogue
-from fake_backend.records import LineReceived
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
     )
     from fake_backend.control.call import Call
     from fake_backend.control.control import Control
-    from fake_backend.history import Entry
     from reference.event_log import Event
 
 
@@ -143,15 +141,13 @@ async def reset(control: Control, call: Call[Nothing, ResetOrder]) -> web.Respon
 
 def _records(control: Control, asked: HistoryQuery, *, run_id: str | None) -> web.Response:
     since = given(asked.since)
-    entries = fitting(control.history.after(since or 0, asked.limit, run_id=run_id), size=_size_of_record)
+    entries = fitting(
+        control.history.after(since or 0, asked.limit, run_id=run_id), size=lambda entry: len(entry.written)
+    )
     records = [NumberedRecord(id=entry.id, record=entry.record) for entry in entries]
     missed = 0 if since is None else control.history.missed(since, run_id)
     cursor = entries[-1].id if entries else max(since or 0, control.history.last_forgotten(run_id))
     return answer(200, Records(records=records, missed=missed, cursor=cursor))
-
-
-def _size_of_record(entry: Entry) -> int:
-    return entry.record.size if isinstance(entry.record, LineReceived) else 0  # the others are small
 
 
 def _size_of_event(event: Event) -> int:

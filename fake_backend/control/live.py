@@ -10,7 +10,6 @@ from fake_backend.control.call import given
 from fake_backend.control.codec import encode
 from fake_backend.control.news import is_open
 from fake_backend.control.sse import first_cursor, streaming
-from fake_backend.records import encode_record
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -122,7 +121,7 @@ class _Stream:
         # Many at once: a backend that is looked at would else spend most of its time on one write for each.
         frames = bytearray()
         for entry in history.after(self._cursor, _BATCH, run_id=self._run_id):
-            frames += b"event: record\nid: %d\ndata: %b\n\n" % (entry.id, encode_record(entry.record))
+            frames += b"event: record\nid: %d\ndata: %b\n\n" % (entry.id, entry.written)
             self._cursor = entry.id
             if len(frames) >= _BATCH_BYTES:
                 break

@@ -94,10 +94,10 @@ class Tally:
     def __init__(self) -> None:
         self.runs: dict[str, RunTally] = {}
 
-    def note(self, entry: Entry) -> None:
+    def note(self, entry: Entry, record: BackendRecord) -> None:
         """Count a record, if it is about a run."""
         if entry.run_id is not None:
             run = self.runs.get(entry.run_id)
             if run is None:
                 run = self.runs[entry.run_id] = RunTally()
-            run.note(entry.id, entry.record)
+            run.note(entry.id, record)

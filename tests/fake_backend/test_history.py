@@ -1,12 +1,15 @@
 """The records that a backend keeps: the last so many, by run and by cursor, with the count of what was forgotten."""
 
+import tracemalloc
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fake_backend import BackendCameUp, FakeBackend, LineReceived, RequestStarted, StateSet
 from fake_backend.history import Entry, History
-from fake_backend.records import AnswerSent, BackendRecord, FaultStruck
+from fake_backend.records import AnswerSent, BackendRecord, FaultStruck, decode_record, encode_record
 from tests.fake_backend.wire import client_of, event_lines
 
 RUNS = ("a", "b", None)
@@ -16,6 +19,24 @@ def _record(run_id: str | None) -> BackendRecord:
     if run_id is None:
         return BackendCameUp(time=0.0)
     return StateSet(time=0.0, run_id=run_id, last_accepted_seq=0, complete=False, why="")
+
+
+def _head(path: str, authorization: str | None = None, content_type: str | None = None) -> BackendRecord:
+    return RequestStarted(
+        time=0.0,
+        request=1,
+        connection=1,
+        method="POST",
+        path=path,
+        host="",
+        run_id="a",
+        authorization=authorization,
+        content_type=content_type,
+    )
+
+
+def _line(event: dict[str, Any]) -> BackendRecord:
+    return LineReceived(time=0.0, request=1, run_id="a", size=1, decision="accepted", seq=1, event=event)
 
 
 @given(
@@ -51,16 +72,45 @@ def test_a_cursor_finds_what_is_after_it(
         assert missed == 0
 
 
-def test_large_lines_leave_room_for_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A history is bounded by the bytes of its lines, too; the newest record is always there."""
-    monkeypatch.setattr("fake_backend.history.MOST_BYTES", 100)
+@pytest.mark.parametrize(
+    "record",
+    [
+        LineReceived(time=0.0, request=1, run_id="a", size=4, decision="accepted", seq=1, event={"a": "x" * 20_000}),
+        LineReceived(time=0.0, request=1, run_id="a", size=4, decision="accepted", seq=1, event={"a": [{}] * 7_000}),
+        _head("/" + "p" * 20_000),
+        _head("/", authorization="a" * 20_000),
+        _head("/", content_type="c" * 20_000),
+        AnswerSent(time=0.0, request=1, status=503, body="b" * 20_000),
+        AnswerSent(time=0.0, request=1, status=503, body="", headers={"a": "h" * 20_000}),
+        StateSet(time=0.0, run_id="a", last_accepted_seq=0, complete=False, why="w" * 20_000),
+    ],
+    ids=lambda record: type(record).__name__,
+)
+def test_large_records_leave_room_for_fewer(record: BackendRecord, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A history is bounded by the bytes of its records, whatever is large in them; the newest is always there."""
+    monkeypatch.setattr("fake_backend.history.MOST_BYTES", 50_000)
     history = History(1_000)
     kept = []
-    for size in (40, 40, 40, 100, 1_000, 10):
-        history.append(LineReceived(time=0.0, request=1, run_id="a", size=size, decision="accepted"))
+    for _ in range(4):
+        history.append(record)
         kept.append(len(history))
-    assert kept == [1, 2, 2, 1, 1, 1]
-    assert (history.forgotten(), history.forgotten("a")) == (5, 5)
+    assert kept == [1, 2, 2, 2]
+    assert history.forgotten() == 2
+    monkeypatch.setattr("fake_backend.history.MOST_BYTES", 10_000)
+    history.append(record)
+    assert len(history) == 1
+
+
+def test_what_is_kept_of_an_event_takes_no_more_than_its_bytes() -> None:
+    """Parsed, an event of many small values takes up to thirty times as much as its line."""
+    line = encode_record(_line({"a": [{}] * 20_000}))
+    history = History(1_000)
+    tracemalloc.start()
+    for _ in range(20):
+        history.append(decode_record(line))
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 1.1 * 20 * len(line)
 
 
 def test_a_reset_uses_up_an_id_and_counts_anew() -> None:
