@@ -8,7 +8,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     `url` is the run's whole ingest URL; `run_id` is the run's name in it, for senders that want to know. A sender
     that has no such setting ignores it, and fails the rules that ask for it. `window_age` 0 means that a request
-    closes as soon as the buffer is drained.
+    closes as soon as the buffer is drained. `settle_delay` is how far apart two answers about where the backend
+    stands have to be, and agree, before a sender goes by them after a window whose outcome it doesn't know.
     """
 
     url: str
@@ -24,6 +25,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     retry_delay: float = 0.2
     max_retry_delay: float = 5.0
     request_timeout: float = 2.0
+    settle_delay: float = 0.1
     stop_timeout: float = 30.0
 
     def scaled(self, factor: float) -> "Settings":
@@ -31,4 +33,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return msgspec.structs.replace(self, **{name: getattr(self, name) * factor for name in TIMES})
 
 
-TIMES = ("window_age", "flush_delay", "retry_delay", "max_retry_delay", "request_timeout", "stop_timeout")
+TIMES = (
+    *("window_age", "flush_delay", "retry_delay", "max_retry_delay", "request_timeout", "settle_delay"),
+    "stop_timeout",
+)

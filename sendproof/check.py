@@ -62,7 +62,7 @@ sender as attributes (times in seconds, sizes in bytes):
   max_buffered_events, max_buffered_bytes
   max_window_events, max_window_bytes, max_event_bytes
   window_age, flush_delay, retry_delay, max_retry_delay
-  request_timeout, stop_timeout
+  request_timeout, settle_delay, stop_timeout
 
 It gives an object with
 

@@ -30,6 +30,7 @@ class RemoteSettings(msgspec.Struct, frozen=True, kw_only=True):
     retry_delay_ms: float
     max_retry_delay_ms: float
     request_timeout_ms: float
+    settle_delay_ms: float
     stop_timeout_ms: float
 
     @classmethod
