@@ -123,6 +123,13 @@ def too_large_for_proxy() -> Answer:
     return Answer(status=413, body=page, content_type=HTML_TYPE)
 
 
+def thrown_away_by_proxy(status: int) -> Answer:
+    """Say what a proxy says that had enough of a body that didn't come: a page, and the end of the connection."""
+    words = f"{status} {phrase(status)}"
+    page = f"<html><head><title>{words}</title></head><body><h1>{words}</h1></body></html>"
+    return Answer(status=status, body=page, content_type=HTML_TYPE, ends_connection=True)
+
+
 def given_up(status: int) -> Answer:
     """Say what a proxy says that gave up on the backend behind it."""
     return _json(status, {"error": phrase(status)})

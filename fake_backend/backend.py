@@ -252,6 +252,7 @@ class FakeBackend:
             run.last_accepted_seq = last_accepted_seq
         if complete is not None:
             run.complete = complete
+        run.times_set += 1
         self._write(
             StateSet(
                 time=asyncio.get_running_loop().time(),
@@ -296,8 +297,8 @@ class FakeBackend:
         """Forget all that happened, as a backend that was just started: runs, history, counts and expired tokens.
 
         The rules of faults go too, unless `faults` is False; then what they have struck is counted anew. Requests that
-        are under way go on, with runs that are at 0; requests that were to be taken later (`late_accept`) never are.
-        The numbers of requests and the ids of records go on, so that none is given twice.
+        are under way go on, with runs that are at 0; what was to be taken later for clients that are gone never is
+        (`late_accept`, `overlap`). The numbers of requests and the ids of records go on, so that none is given twice.
         """
         for run in self._runs.values():
             run.forget()
@@ -315,9 +316,9 @@ class FakeBackend:
     async def go_down(self) -> None:
         """Stop listening and reset every connection, as a backend that crashes does. State is kept.
 
-        Open requests end with RequestBroken (`shutdown`), and have ended when this returns; requests that were to be
-        taken later (`late_accept`) never are. Writes BackendWentDown, unless the backend is down. A backend that a
-        fault took down stays down.
+        Open requests end with RequestBroken (`shutdown`), and have ended when this returns; what was to be taken later
+        (`late_accept`, `overlap`) never is. Writes BackendWentDown, unless the backend is down. A backend that a fault
+        took down stays down.
         """
         await self._end_outage()
         if self._drop():

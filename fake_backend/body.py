@@ -72,12 +72,17 @@ class RequestBody:
         """Which limit the body passes after `lines`, if it does."""
         return self._splitter.overflow
 
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing more to read: it has ended, or passes a limit."""
+        return self.ended or self.overflow is not None
+
     async def learn_kind(self) -> None:
         """Read until it is certain what the request is for, and obey the faults that strike it for that.
 
         Raises as `read` does.
         """
-        while not (self.lines or self.ended or self.overflow):
+        while not (self.lines or self.is_over):
             await self.read()
         self._faults.kind_is(self._kind)
         if self._faults or self._most is not None:

@@ -12,6 +12,7 @@ from aiohttp.http import HttpProcessingError
 
 from fake_backend import answers
 from fake_backend._typing import override
+from fake_backend.idleness import IdleWatch
 from fake_backend.records import BreakCause
 
 KEEPALIVE_TIMEOUT: Final = 75.0
@@ -43,8 +44,9 @@ class Connection(web.RequestHandler):
     what then happens. `lost` is done once the connection is gone for whatever reason, `cut` once the backend itself
     ended it to go down. `on_end` is called, before either, with the cause. Where `on_reuse` is set, the connection is
     reset when the first byte of another request arrives, and `on_reuse` called. `unread` is the body of which the rest
-    is thrown away after an early answer. `body` is that of the latest request, to be read by `read`. `is_busy` is
-    True while a request is handled, and `is_ending` from when the connection is to end with its request.
+    is thrown away after an early answer. `body` is that of the latest request, to be read by `read`. `idleness` watches
+    for bytes that move. `is_busy` is True while a request is handled, and `is_ending` from when the connection is to
+    end with its request.
 
     The limit of it: TCP tells of a client that went away only after all that it sent before was read. Behind a body
     that isn't read, and that is larger than the buffers, nobody can see it leave.
@@ -71,6 +73,7 @@ class Connection(web.RequestHandler):
         self.unread: StreamReader | None = None
         self.body: StreamReader | None = None
         self._left = b""
+        self.idleness = IdleWatch()
         self.is_busy = False
         self.is_ending = False
         self._is_welcome = is_welcome
@@ -92,6 +95,7 @@ class Connection(web.RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         """Tell that the connection is gone, reset or closed, by either side."""
         self._save_left()
+        self.idleness.stop()
         super().connection_lost(exc)
         self._first_arrived()
         self._end("client-disconnected")
@@ -103,6 +107,7 @@ class Connection(web.RequestHandler):
     @override
     def data_received(self, data: bytes) -> None:
         """Hand on what arrived, unless the connection was to end with its next request."""
+        self.idleness.stir()
         # aiohttp calls this without data to have its parser go on.
         if self.on_reuse is None or not (data and self.ends_on_reuse()):
             super().data_received(data)

@@ -10,6 +10,8 @@ counted, and no fault strikes it. What a limit or a bad line ends early goes str
 in the place of the true one by a fault or a proxy, straight to `in-answer`.
 """
 
+import asyncio
+
 from aiohttp import hdrs, web
 
 from fake_backend import answers
@@ -19,6 +21,7 @@ from fake_backend.body import BodyBrokenError, BodyLimitedError, RequestBody
 from fake_backend.connection import Connection
 from fake_backend.faults import Duplicate, LateAccept, Poison
 from fake_backend.ingest import RequestIngest, Run
+from fake_backend.lag import Lag
 from fake_backend.open_request import AnsweredInsteadError, Backend, OpenRequest, RequestEnded
 from fake_backend.records import BodyEnded, RequestStarted
 from fake_backend.sending import send
@@ -31,6 +34,7 @@ async def answer_request(
     """Handle the request; give the answer that was written, or one that a lost connection swallows."""
     open_request = OpenRequest(backend, request, connection, number=number)
     connection.on_end = open_request.break_off
+    connection.idleness.begin_request(open_request.cut_off)
     try:
         run_id = _start(open_request)
         # aiohttp handles a head that arrived all the same when its connection is lost in the turn between.
@@ -82,7 +86,7 @@ def _refuse_head(open_request: OpenRequest, run_id: str | None) -> Answer | None
 class Exchange:
     """A request that has reached its run, and what has become of it so far."""
 
-    __slots__ = ("_body", "_faults", "_ingest", "_open", "_run", "_striker")
+    __slots__ = ("_body", "_faults", "_ingest", "_lag", "_open", "_run", "_striker")
 
     def __init__(self, open_request: OpenRequest, run: Run) -> None:
         backend = open_request.backend
@@ -92,6 +96,7 @@ class Exchange:
         self._ingest = RequestIngest(run, request=open_request.number, write=backend.write, limits=backend.limits)
         self._body = RequestBody(open_request, self._faults)
         self._striker = Striker(open_request, self._faults, self._ingest, run)
+        self._lag: Lag | None = None
 
     async def answer(self) -> web.StreamResponse:
         """Take the request; give the answer that was written. Raises RequestEnded where there is none."""
@@ -106,6 +111,8 @@ class Exchange:
             await self._open.hang_up()
         except _GivenUpError as given_up:
             return await self._give_up(given_up.fault)
+        if self._lag is not None:
+            await self._lag.taken()
         return await self._send(answer)
 
     async def _send(self, answer: Answer) -> web.StreamResponse:
@@ -117,6 +124,7 @@ class Exchange:
         )
 
     async def _take(self) -> Answer:
+        self._watch_idleness()
         if self._faults.before_kind.wanted_first:
             await self._body.learn_kind()
         if self._faults:
@@ -125,19 +133,49 @@ class Exchange:
         if asked is not None and asked.problem is not None:
             answer = self._ingest.refuse_completion_headers(asked.problem, time=self._open.now())
         else:
+            await self._hold_back()
             await self._body.learn_kind()
+            await self._hold_back()
             if self._faults.await_event:
                 await self._body.seek_events()
+            self._watch_idleness()
             if self._faults:
                 await self._striker.strike("before-accept")
             if self._open.backend.limits.proxy_request_bytes is not None:
                 await self._pass_proxy(self._open.backend.limits.proxy_request_bytes)
             if self._faults:
                 await self._prepare_taking()
-            answer = await self._take_lines() or self._finish()
+            if self._lag is not None:
+                answer = await self._take_lines_lagging(self._lag)
+            else:
+                answer = await self._take_lines() or self._finish()
         if self._faults:
             await self._striker.strike("after-accept")
         return answer
+
+    def _watch_idleness(self) -> None:
+        """Have the connection cut when it idles, if that is among the faults that strike by now."""
+        fault = self._faults.idle_cut
+        if fault is not None:
+            self._open.connection.idleness.obey(fault)
+
+    async def _hold_back(self) -> None:
+        """Read the body to its end before any of it is looked at, as a proxy does that holds bodies back.
+
+        Raises AnsweredInsteadError or RequestEnded where the proxy throws it away, and as `RequestBody.read` does.
+        """
+        fault, body = self._faults.buffer, self._body
+        if fault is None or body.is_over:
+            return
+        self._open.record_fault(fault)
+        try:
+            while not body.is_over:
+                async with asyncio.timeout(fault.seconds):
+                    await body.read()
+        except TimeoutError:
+            if fault.status is None:
+                await self._open.hang_up()
+            raise AnsweredInsteadError(answers.thrown_away_by_proxy(fault.status)) from None
 
     async def _prepare_taking(self) -> None:
         """Have the faults hold that change how lines are taken. Raises _GivenUpError where that isn't now."""
@@ -147,6 +185,9 @@ class Exchange:
         if late_accept is not None:
             await self._body.read_whole()
             raise _GivenUpError(late_accept)
+        overlap = self._faults.overlap
+        if overlap is not None:
+            self._lag = Lag(self._open, self._ingest, overlap)
         self._ingest.duplicated_by = self._faults.first(Duplicate)
 
     async def _pass_proxy(self, limit: int) -> None:
@@ -174,6 +215,30 @@ class Exchange:
                 return ingest.refuse_overflow(body.overflow, time=self._open.now())
             if body.ended:
                 return None
+            await body.read()
+
+    async def _take_lines_lagging(self, lag: Lag) -> Answer:
+        """Have every line of the body taken some time after it was read; give the answer when all are.
+
+        A client that leaves meanwhile ends this, and not the taking.
+        """
+        body, faults = self._body, self._faults
+        stop = faults.next_stop(0)
+        while True:
+            lines, body.lines = body.lines, []
+            lag.add(lines)
+            while stop is not None and stop <= lag.read:
+                await lag.taken(stop)
+                if self._ingest.lines < stop:
+                    break  # a line before was refused
+                await self._striker.strike("after-lines", lines=stop)
+                stop = faults.next_stop(stop)
+            if lag.refusal is not None:
+                return lag.refusal
+            if body.overflow is not None:
+                return await lag.taken() or self._ingest.refuse_overflow(body.overflow, time=self._open.now())
+            if body.ended:
+                return await lag.finish(self._finish)
             await body.read()
 
     def _finish(self) -> Answer:

@@ -73,6 +73,12 @@ every = 10
 kind = "close_on_reuse"
 requests = [1]
 """,
+    "idle_cut": """
+# Connections over which nothing has moved for a minute are reset, whatever is under way.
+[[fault]]
+kind = "idle_cut"
+seconds = 60.0
+""",
     "down": """
 # At the third request with events the backend goes down with all its connections, for five seconds.
 [[fault]]
@@ -98,6 +104,20 @@ seconds = 3.0
 status = 504
 of = "data"
 requests = [1]
+""",
+    "buffer_request": """
+# Bodies get through whole, or not at all: one of which nothing comes for ten seconds is answered 408.
+[[fault]]
+kind = "buffer_request"
+seconds = 10.0
+status = 408
+""",
+    "overlap": """
+# Each line is taken up to 0.05 seconds after it came, whether or not its client is still there.
+[[fault]]
+kind = "overlap"
+seconds = 0.05
+of = "data"
 """,
     "partial": """
 # Of every second request with events only the first line is taken.

@@ -9,13 +9,16 @@ import msgspec
 
 from fake_backend.faults import (
     Bandwidth,
+    BufferRequest,
     CompletedElsewhere,
     Fault,
     FaultRule,
     ForeignWriter,
     Forget,
+    IdleCut,
     Latency,
     LimitData,
+    Overlap,
     Partial,
     Phase,
     PhasedFault,
@@ -270,6 +273,21 @@ class RequestFaults:
         """What takes the fewest lines, if something takes only some."""
         return min(self.of(Partial), key=lambda fault: fault.lines, default=None)
 
+    @property
+    def buffer(self) -> BufferRequest | None:
+        """What holds the body back with the least patience, if something does."""
+        return min(self.of(BufferRequest), key=_seconds, default=None)
+
+    @property
+    def overlap(self) -> Overlap | None:
+        """What takes the lines with the longest lag, if something does."""
+        return max(self.of(Overlap), key=_seconds, default=None)
+
+    @property
+    def idle_cut(self) -> IdleCut | None:
+        """What cuts an idle connection the soonest, if something does."""
+        return min(self.of(IdleCut), key=_seconds, default=None)
+
     def bandwidth(self, stream: Stream) -> Bandwidth | None:
         """The lowest bandwidth of a stream, if it is limited."""
         return min((each for each in self.of(Bandwidth) if each.stream == stream), key=_rate, default=None)
@@ -286,7 +304,7 @@ class RequestFaults:
     @property
     def slow_close(self) -> SlowClose | None:
         """What closes the connection the latest, if something does."""
-        return max(self.of(SlowClose), key=lambda fault: fault.seconds, default=None)
+        return max(self.of(SlowClose), key=_seconds, default=None)
 
     @property
     def shape_answer(self) -> bool:
@@ -322,6 +340,10 @@ def _rank(fault: PhasedFault) -> int:
 
 def _rate(fault: Bandwidth) -> int:
     return fault.rate
+
+
+def _seconds(fault: SlowClose | BufferRequest | Overlap | IdleCut) -> float:
+    return fault.seconds
 
 
 def _size(fault: LimitData | Slicer) -> int:

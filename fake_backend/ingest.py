@@ -65,16 +65,18 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class Run:
     """The state of one run, and the events it accepted (none where `keep_events` is False).
 
-    `epoch` is that of the writer that has fenced the run, 0 where none has.
+    `epoch` is that of the writer that has fenced the run, 0 where none has. `times_set` counts how often its state was
+    changed from outside.
     """
 
-    __slots__ = ("complete", "epoch", "events", "keep_events", "last_accepted_seq", "run_id")
+    __slots__ = ("complete", "epoch", "events", "keep_events", "last_accepted_seq", "run_id", "times_set")
 
     def __init__(self, run_id: str, *, keep_events: bool = True) -> None:
         self.run_id = run_id
         self.last_accepted_seq = 0
         self.complete = False
         self.epoch = 0
+        self.times_set = 0
         self.keep_events = keep_events
         self.events: list[dict[str, Any]] = []
 
@@ -83,6 +85,7 @@ class Run:
         self.last_accepted_seq = 0
         self.complete = False
         self.epoch = 0
+        self.times_set += 1
         self.events.clear()
 
 
@@ -98,6 +101,7 @@ class RequestIngest:
         "_completion",
         "_events",
         "_limits",
+        "_own_count",
         "_request",
         "_run",
         "_write",
@@ -117,6 +121,7 @@ class RequestIngest:
         self._limits = limits
         self._events = 0
         self._completion: CompletionLine | None = None
+        self._own_count: tuple[int, int] | None = None
         self.ignoring = False
         self.partial: Partial | None = None
         self.poisons: Sequence[Poison] = ()
@@ -124,6 +129,13 @@ class RequestIngest:
         self.accepted = 0
         self.duplicate = 0
         self.lines = 0
+
+    def count_alone(self) -> None:
+        """Go by where the run stands now, and count on from there, whatever other requests take meanwhile.
+
+        It is a fault: number 4 may then be stored twice, if this request and another both stood at 3.
+        """
+        self._own_count = self._run.times_set, self._run.last_accepted_seq
 
     def take(self, lines: Iterable[bytes], *, time: float) -> Answer | None:
         """Decide lines in order, up to the first that is refused; give the answer that refuses it, or None."""
@@ -215,7 +227,7 @@ class RequestIngest:
     def _take_event(self, parsed: EventLine, line: bytes, time: float) -> Answer | None:
         run = self._run
         self._events += 1
-        expected = run.last_accepted_seq + 1
+        expected = self._stands_at() + 1
         decision: LineDecision
         refusal: Answer | None = None
         if self._events > self._limits.max_request_events:
@@ -225,7 +237,9 @@ class RequestIngest:
         elif parsed.seq == expected:
             decision = "accepted"
             self.accepted += 1
-            run.last_accepted_seq = expected
+            run.last_accepted_seq = max(run.last_accepted_seq, expected)
+            if self._own_count is not None:
+                self._own_count = run.times_set, expected
             if run.keep_events:
                 run.events.append(parsed.event)
         elif parsed.seq < expected:
@@ -235,6 +249,12 @@ class RequestIngest:
             decision, refusal = "gap", answers.gap(expected=expected, got=parsed.seq)
         self._record_line(parsed, line, decision, time)
         return refusal
+
+    def _stands_at(self) -> int:
+        """Give the number that the next line is held against, less one."""
+        if self._own_count is not None and self._own_count[0] != self._run.times_set:
+            self.count_alone()  # what is set from outside is seen by all
+        return self._run.last_accepted_seq if self._own_count is None else self._own_count[1]
 
     def _poison_in(self, line: bytes) -> Poison | None:
         return next((poison for poison in self.poisons if poison.containing.encode() in line), None)

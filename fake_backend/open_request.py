@@ -93,6 +93,12 @@ class OpenRequest:
         self.connection.reset()
         raise RequestEnded
 
+    def cut_off(self, fault: Fault) -> None:
+        """Reset the connection because of a fault, whatever goes on over it or doesn't."""
+        self.record_fault(fault)
+        self.break_off("fault")
+        self.connection.reset()
+
     async def hang_up(self) -> NoReturn:
         """Close the connection without an answer, or without the rest of one, as a fault. Raises RequestEnded."""
         self.break_off("fault")

@@ -7,9 +7,9 @@ and `decode_record`.
 
 A request has one RequestStarted, first, and one AnswerSent or RequestBroken. Those say when the request was over for
 its client, and aren't always the last records of it: a backend that is slow (the fault `latency`) goes on with what it
-has read, and takes lines, after the client has left; one whose proxy gave up (`late_accept`) takes them after the
-answer; one that holds lines back (a rule by `events`) takes those of a client that leaves as soon as it sees that; and
-a connection may be reset (`close_on_reuse`) long after.
+has read, and takes lines, after the client has left, and so does one that takes them with a lag (`overlap`); one whose
+proxy gave up (`late_accept`) takes them after the answer; one that holds lines back (a rule by `events`) takes those of
+a client that leaves as soon as it sees that; and a connection may be reset (`close_on_reuse`, `idle_cut`) long after.
 """
 
 import json
@@ -104,7 +104,7 @@ class BodyEnded(Record, frozen=True, kw_only=True):
 
 
 class FaultStruck(Record, frozen=True, kw_only=True):
-    """A fault took effect on a request; for `close_on_reuse`, on the connection that it came over."""
+    """A fault took effect on a request; for `close_on_reuse` and `idle_cut`, on the connection that it came over."""
 
     request: int
     fault: Fault

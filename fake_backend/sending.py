@@ -61,6 +61,7 @@ async def send(
     except ConnectionError as error:
         open_request.break_off("client-disconnected")
         raise RequestEnded from error
+    open_request.connection.idleness.stir()
     open_request.is_over = True
     open_request.backend.write(
         AnswerSent(
@@ -118,6 +119,7 @@ async def _send_shaped(
         if connection.transport is None or connection.transport.is_closing():
             raise ConnectionResetError("the connection is lost")
         connection.transport.write(bytes(held[sent:stop]))
+        connection.idleness.stir()
         await request.writer.drain()
         sent = stop
         if sent == halfway:

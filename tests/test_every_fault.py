@@ -15,6 +15,7 @@ from conformance.scenarios import SCENARIOS
 from conformance.worlds import SimulatedWorld
 from fake_backend import (
     Bandwidth,
+    BufferRequest,
     CloseOnReuse,
     CompletedElsewhere,
     Down,
@@ -27,9 +28,11 @@ from fake_backend import (
     Fence,
     ForeignWriter,
     Forget,
+    IdleCut,
     LateAccept,
     Latency,
     LimitData,
+    Overlap,
     Partial,
     Poison,
     ResetPeer,
@@ -52,6 +55,9 @@ PATIENCE = 4.0
 
 BODIES = (event_lines(1, 3), event_lines(4, 5), b"")
 """What is posted, a second apart, over one connection while that is kept."""
+
+REST = 0.03
+"""Seconds for which a client that rests sends nothing, in the middle of a body."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +100,7 @@ EFFECTS: list[tuple[Fault, int, dict[int, dict[str, Any]]]] = [
     ),
     (SlowClose(seconds=1.0), 1, {1: {"end": "closed", "seconds": 1.0}}),
     (CloseOnReuse(), 1, {2: {**NO_ANSWER, "end": "reset"}, 3: {"last": 3}}),
+    (IdleCut(seconds=0.5), 1, {2: {**NO_ANSWER, "end": "reset"}, 3: {"last": 3}}),
     (Bandwidth(rate=50, stream="upstream"), 1, {1: {"seconds": len(BODIES[0]) / 50}}),
     (Slicer(size=20, delay=0.1, body_only=True), 1, {1: {"pieces": 4, "seconds": 0.3}}),
     (LimitData(size=40), 1, {1: {**NO_ANSWER, "end": "closed", "pieces": 1, "stray_bytes": 40}}),
@@ -103,6 +110,12 @@ EFFECTS: list[tuple[Fault, int, dict[int, dict[str, Any]]]] = [
         {1: {**REFUSED, "status": 503}, 2: {**BEHIND, "last": 0}, 3: {"last": 0}},
     ),
     (LateAccept(seconds=0.5), 1, {1: {**REFUSED, "status": 504}}),
+    (
+        BufferRequest(seconds=0.02),
+        1,
+        {1: {**REFUSED, "status": 408, "end": "closed"}, 2: {**BEHIND, "last": 0, "end": "closed"}, 3: {"last": 0}},
+    ),
+    (Overlap(seconds=0.5), 1, {1: {"seconds": 0.5}}),
     (Partial(lines=1), 1, {1: {"accepted": 1, "last": 1}, 2: {**BEHIND, "last": 1}, 3: {"last": 1}}),
     (Duplicate(), 1, {1: {"accepted": 0, "duplicate": 3}}),
     (
@@ -121,8 +134,9 @@ EFFECTS: list[tuple[Fault, int, dict[int, dict[str, Any]]]] = [
 class Client:
     """A client on bare connections, that opens another one when the last is gone."""
 
-    def __init__(self, backend: FakeBackend) -> None:
+    def __init__(self, backend: FakeBackend, *, rest: float) -> None:
         self._backend = backend
+        self._rest = rest
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def post(self, body: bytes) -> Seen:
@@ -149,7 +163,11 @@ class Client:
             port = int(self._backend.url.rpartition(":")[2])
             self._streams = await asyncio.open_connection("127.0.0.1", port)
         reader, writer = self._streams
-        writer.write(request_bytes(self._backend, body))
+        request = request_bytes(self._backend, body)
+        halfway = len(request) - len(body) // 2
+        writer.write(request[:halfway])
+        await asyncio.sleep(self._rest)
+        writer.write(request[halfway:])
         received, pieces, end = b"", 0, "kept"
         while not _is_whole(received) or _ends(received):
             try:
@@ -165,7 +183,7 @@ class Client:
         if not _is_whole(received):
             return Seen(None, end=end, pieces=pieces, stray_bytes=len(received))
         head, _, answer = received.partition(b"\r\n\r\n")
-        said = json.loads(answer)
+        said = json.loads(answer) if answer.startswith(b"{") else {}
         return Seen(
             int(head.split()[1]),
             accepted=said.get("accepted"),
@@ -186,10 +204,10 @@ def _ends(received: bytes) -> bool:
     return b"\r\nconnection: close\r\n" in received.lower()
 
 
-async def talk(*faults: FaultRule) -> Sequence[Seen]:
+async def talk(*faults: FaultRule, rest: float = 0.0) -> Sequence[Seen]:
     """Post everything to a backend with these faults."""
     async with FakeBackend(faults=faults) as backend:
-        client = Client(backend)
+        client = Client(backend, rest=rest)
         seen = []
         for body in BODIES:
             seen.append(await client.post(body))
@@ -202,6 +220,7 @@ async def talk(*faults: FaultRule) -> Sequence[Seen]:
 async def test_without_a_fault_nothing_is_seen() -> None:
     """What the effects of faults are compared with."""
     assert await talk() == USUAL
+    assert await talk(rest=REST) == USUAL
 
 
 @pytest.mark.parametrize(("fault", "struck", "changes"), EFFECTS, ids=lambda value: type(value).__name__)
@@ -210,7 +229,8 @@ async def test_a_fault_is_seen_on_the_wire(fault: Fault, struck: int, changes: d
     """A client sees just what the fault is said to do, and all else as it always is."""
     expected = tuple(replace(usual, **changes.get(number, {})) for number, usual in enumerate(USUAL, start=1))
     assert expected != USUAL
-    seen = await talk(FaultRule(fault=fault, requests=(struck,)))
+    rest = REST if isinstance(fault, BufferRequest) else 0.0
+    seen = await talk(FaultRule(fault=fault, requests=(struck,)), rest=rest)
     assert [replace(each, seconds=0.0) for each in seen] == [replace(each, seconds=0.0) for each in expected]
     assert [each.seconds for each in seen] == pytest.approx([each.seconds for each in expected], abs=0.11)
 

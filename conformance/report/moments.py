@@ -49,6 +49,7 @@ _OF_THE_NETWORK = frozenset(
     {
         "bandwidth",
         "close_on_reuse",
+        "idle_cut",
         "latency",
         "limit_data",
         "reset_peer",

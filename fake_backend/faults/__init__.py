@@ -4,8 +4,8 @@ A fault says what goes wrong; a `FaultRule` says which requests it strikes. The 
 
     timing        latency, stall
     transfer      bandwidth, slicer, limit_data
-    connection    reset_peer, timeout, slow_close, close_on_reuse, down
-    answers       status, late_accept, partial, duplicate, poison
+    connection    reset_peer, timeout, slow_close, close_on_reuse, idle_cut, down
+    answers       status, late_accept, buffer_request, overlap, partial, duplicate, poison
     state         forget, foreign_writer, completed_elsewhere, expire_token, fence
 
 Most strike at a point of a request; `base.PHASES` has the points, in order, and what each means.
@@ -17,9 +17,9 @@ by `events` after the rest. The first that ends the request is the last that str
 A value that makes no sense raises ValueError, and msgspec.ValidationError when it is decoded.
 """
 
-from fake_backend.faults.answers import Duplicate, LateAccept, Partial, Poison, Status
+from fake_backend.faults.answers import BufferRequest, Duplicate, LateAccept, Overlap, Partial, Poison, Status
 from fake_backend.faults.base import PHASES, Phase, Stream
-from fake_backend.faults.connection import CloseOnReuse, Down, ResetPeer, SlowClose, Timeout
+from fake_backend.faults.connection import CloseOnReuse, Down, IdleCut, ResetPeer, SlowClose, Timeout
 from fake_backend.faults.rule import Fault, FaultRule, PhasedFault, RequestKind
 from fake_backend.faults.state import CompletedElsewhere, ExpireToken, Fence, ForeignWriter, Forget
 from fake_backend.faults.timing import Latency, Stall
@@ -28,6 +28,7 @@ from fake_backend.faults.transfer import Bandwidth, LimitData, Slicer
 __all__ = [
     "PHASES",
     "Bandwidth",
+    "BufferRequest",
     "CloseOnReuse",
     "CompletedElsewhere",
     "Down",
@@ -38,9 +39,11 @@ __all__ = [
     "Fence",
     "ForeignWriter",
     "Forget",
+    "IdleCut",
     "LateAccept",
     "Latency",
     "LimitData",
+    "Overlap",
     "Partial",
     "Phase",
     "PhasedFault",

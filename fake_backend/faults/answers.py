@@ -64,6 +64,48 @@ class LateAccept(FaultBase, frozen=True, kw_only=True, tag="late_accept"):
             _check_status(self.status)
 
 
+class BufferRequest(FaultBase, frozen=True, kw_only=True, tag="buffer_request"):
+    """A proxy holds the body back until its end, and throws it away where nothing of it comes for `seconds`.
+
+    The backend gets all of the body at once, after its last byte; that is when its points and limits come. A body that
+    is quiet for so long never gets there: the proxy answers `status` with a page of its own and closes the connection
+    (None: it closes without an answer, as nginx does after its `client_body_timeout`). Nor does one whose client
+    leaves in its midst, or whose framing is broken.
+
+    Where a rule is for one kind of requests the first line tells that kind, and the proxy's patience begins with it.
+    Of several on one request, the least patient holds.
+    """
+
+    seconds: Annotated[float, Meta(description="for how long the body may be quiet")] = 60.0
+    status: Annotated[int | None, Meta(description="the proxy's answer then; none: it closes the connection")] = 408
+
+    def __post_init__(self) -> None:
+        check_seconds(self.seconds)
+        if self.status is not None:
+            _check_status(self.status)
+
+
+class Overlap(FaultBase, frozen=True, kw_only=True, tag="overlap"):
+    """Lines are taken with a lag, also when the client has gone, and no other request of the run is heeded.
+
+    So does a backend whose check and append are two steps. The request looks up where the run stands when its first
+    line arrives, and counts on by itself: what another request of the run takes meanwhile isn't seen, so the same
+    number may be stored by both. Each line is taken at most `seconds` after it was read, in order; lines that are read
+    together are spread evenly over that time. Whatever the request is answered is answered when all of them are taken;
+    a client that leaves, or is cut off, before that changes nothing about them, nor about a completion behind the last
+    of them. A line that is refused ends the taking; the client is told when more of the body comes, or its end.
+
+    `last_accepted_seq` is the highest number that was taken. What is set from outside (`forget`, `foreign_writer`, a
+    test) every request sees. A backend that goes down takes nothing more. `late_accept` on the same request holds
+    instead of this; of several, the longest holds.
+    """
+
+    seconds: Annotated[float, Meta(description="how long after it was read a line is taken, at the most")]
+
+    def __post_init__(self) -> None:
+        check_seconds(self.seconds)
+
+
 class Partial(FaultBase, frozen=True, kw_only=True, tag="partial"):
     """Only the first `lines` lines are taken; the rest is read and ignored, and a 200 says how far it got.
 

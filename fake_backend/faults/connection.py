@@ -55,6 +55,21 @@ class CloseOnReuse(FaultBase, frozen=True, kw_only=True, tag="close_on_reuse"):
     """
 
 
+class IdleCut(FaultBase, frozen=True, kw_only=True, tag="idle_cut"):
+    """The connection is reset once no byte has moved over it, either way, for `seconds`; so do balancers of layer 4.
+
+    It holds for the connection from this request on, until that ends: between the bytes of this request and of later
+    ones, while an answer is waited for, and while the connection is kept alive with nothing under way. The FaultStruck
+    is written at the moment of the cut, with the number of the request that is under way, which ends with it, or of
+    the last one. What the backend had read is taken as ever. Of several on one connection, the shortest holds.
+    """
+
+    seconds: Annotated[float, Meta(description="for how long no byte moves before the cut")]
+
+    def __post_init__(self) -> None:
+        check_seconds(self.seconds)
+
+
 class Down(FaultBase, frozen=True, kw_only=True, tag="down"):
     """The whole backend goes down at a point, and comes up by itself after `seconds`.
 

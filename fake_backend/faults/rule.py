@@ -5,9 +5,9 @@ from typing import Annotated, Final, Literal, TypeAlias
 import msgspec
 from msgspec import Meta
 
-from fake_backend.faults.answers import Duplicate, LateAccept, Partial, Poison, Status
+from fake_backend.faults.answers import BufferRequest, Duplicate, LateAccept, Overlap, Partial, Poison, Status
 from fake_backend.faults.base import check_seconds, scaled_times
-from fake_backend.faults.connection import CloseOnReuse, Down, ResetPeer, SlowClose, Timeout
+from fake_backend.faults.connection import CloseOnReuse, Down, IdleCut, ResetPeer, SlowClose, Timeout
 from fake_backend.faults.state import CompletedElsewhere, ExpireToken, Fence, ForeignWriter, Forget
 from fake_backend.faults.timing import Latency, Stall
 from fake_backend.faults.transfer import Bandwidth, LimitData, Slicer
@@ -29,10 +29,10 @@ PhasedFault: TypeAlias = (
 )
 """The faults that strike at one point of a request, and have a `phase` and `lines`."""
 
-TransferFault: TypeAlias = Bandwidth | Slicer | LimitData | SlowClose | CloseOnReuse
+TransferFault: TypeAlias = Bandwidth | Slicer | LimitData | SlowClose | CloseOnReuse | IdleCut
 """The faults of how bytes move and of how the connection ends after the answer."""
 
-TakingFault: TypeAlias = Partial | Duplicate | Poison | LateAccept
+TakingFault: TypeAlias = Partial | Duplicate | Poison | LateAccept | BufferRequest | Overlap
 """The faults of how the lines of a request are taken."""
 
 Fault: TypeAlias = PhasedFault | TransferFault | TakingFault
@@ -122,7 +122,7 @@ class FaultRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
                     "events is given for a fault of stream 'upstream', which strikes before the numbers are seen; "
                     "choose by requests, or the stream 'downstream'"
                 )
-            case ExpireToken() | Fence():
+            case ExpireToken() | Fence() | BufferRequest():
                 raise ValueError(
                     "events is given for a fault that strikes before the numbers are seen; choose by requests"
                 )

@@ -18,6 +18,7 @@ from fake_backend import (
     BackendWentDown,
     Bandwidth,
     BodyEnded,
+    BufferRequest,
     CloseOnReuse,
     CompletedElsewhere,
     CompletionReceived,
@@ -27,14 +28,17 @@ from fake_backend import (
     FakeBackend,
     Fault,
     FaultRule,
+    FaultStruck,
     Fence,
     ForeignWriter,
     Forget,
+    IdleCut,
     LateAccept,
     Latency,
     LimitData,
     Limits,
     LineReceived,
+    Overlap,
     Partial,
     Poison,
     RequestBroken,
@@ -94,11 +98,14 @@ FAULTS: dict[type[Fault], st.SearchStrategy[Fault]] = {
     Slicer: st.builds(Slicer, size=st.sampled_from([1, 7, 1_000]), delay=st.sampled_from([0.0, 0.01, 1.0])),
     LimitData: st.builds(LimitData, size=st.integers(0, 300), stream=streams),
     SlowClose: st.builds(SlowClose, seconds=seconds),
+    IdleCut: st.builds(IdleCut, seconds=seconds),
     CloseOnReuse: st.just(CloseOnReuse()),
     Partial: st.builds(Partial, lines=st.integers(0, 3)),
     Duplicate: st.just(Duplicate()),
     Poison: st.builds(Poison, containing=st.sampled_from(["3", "poison"]), status=st.sampled_from([400, 413])),
     LateAccept: st.builds(LateAccept, seconds=seconds, status=st.sampled_from([504, None])),
+    BufferRequest: st.builds(BufferRequest, seconds=seconds, status=st.sampled_from([408, None])),
+    Overlap: st.builds(Overlap, seconds=seconds),
 }
 
 rules = st.builds(
@@ -286,13 +293,17 @@ def _check_outages(history: list[BackendRecord]) -> None:
 
 def _check_run(history: list[BackendRecord], run: RunView) -> None:
     last, complete = 0, False
+    overlapping = {
+        each.request for each in history if isinstance(each, FaultStruck) and isinstance(each.fault, Overlap)
+    }
     for record in history:
         match record:
             case StateSet(run_id=run.run_id):
                 last, complete = record.last_accepted_seq, record.complete
             case LineReceived(run_id=run.run_id, decision="accepted"):
-                assert (record.seq, complete) == (last + 1, False)
-                last += 1
+                assert not complete
+                assert record.seq == last + 1 or (record.request in overlapping and (record.seq or 0) <= last)
+                last = max(last, record.seq or 0)
             case LineReceived(run_id=run.run_id, decision="duplicate"):
                 assert (record.seq or 0) <= last
             case CompletionReceived(run_id=run.run_id, decision="completed"):
