@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _SETTINGS = (
     *("url", "token", "max_buffered_events", "max_buffered_bytes", "max_window_events", "max_window_bytes"),
     *("max_event_bytes", "window_age", "flush_delay", "retry_delay", "max_retry_delay", "request_timeout"),
-    "stop_timeout",
+    *("settle_delay", "stop_timeout"),
 )
 
 
