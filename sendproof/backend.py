@@ -32,6 +32,7 @@ from fake_backend import (
 )
 from fake_backend.fault_file import load_faults
 from sendproof.faults_help import faults_help_option
+from sendproof.standard_streams import never_wait
 from sendproof.toxiproxy import in_front_of
 
 _BROKEN: Final = {
@@ -226,6 +227,8 @@ def backend(
     toxiproxy: str | None,
 ) -> None:
     """Run the fake backend until it is told to end."""
+    # Its requests don't wait for whoever reads what it prints.
+    never_wait()
     if not _is_loopback(host):
         click.echo(f"Warning: {host} isn't a loopback address; others may reach this backend.", err=True)
     try:
