@@ -17,6 +17,8 @@ _RENAMED: Final = {
 }
 """What the standard calls these today; Python does from 3.13 on."""
 
+_OF_A_GATEWAY: Final = frozenset({502, 504})
+
 JSON_TYPE: Final = "application/json"
 HTML_TYPE: Final = "text/html; charset=utf-8"
 
@@ -119,8 +121,7 @@ def too_many_events(last_accepted_seq: int) -> Answer:
 
 def too_large_for_proxy() -> Answer:
     """413 of a proxy, which knows nothing of events: a page, and no number."""
-    page = "<html><head><title>413 Request Entity Too Large</title></head><body><h1>413</h1></body></html>"
-    return Answer(status=413, body=page, content_type=HTML_TYPE)
+    return _of_a_proxy(413)
 
 
 def thrown_away_by_proxy(status: int) -> Answer:
@@ -132,19 +133,21 @@ def thrown_away_by_proxy(status: int) -> Answer:
 
 def given_up(status: int) -> Answer:
     """Say what a proxy says that gave up on the backend behind it."""
-    return _json(status, {"error": phrase(status)})
+    return _of_a_proxy(status)
 
 
 def of_fault(fault: Status, *, accepted: int, duplicate: int, last_accepted_seq: int) -> Answer:
     """Give the answer that a `Status` fault puts in the place of the true one.
 
     Without a body of its own it says what a backend says at that status: 200 the true counts so far; 409 and 413 an
-    error with the true `last_accepted_seq`; any other an error alone.
+    error with the true `last_accepted_seq`; any other an error alone. 502 and 504 are a gateway's, so they are a page.
     """
     if fault.body is not None:
         # A sender may look at the type before it parses: JSON is called JSON, and the rest is what proxies send.
         content_type = JSON_TYPE if fault.body.lstrip().startswith(("{", "[")) else HTML_TYPE
         return Answer(status=fault.status, body=fault.body, headers=dict(fault.headers), content_type=content_type)
+    if fault.status in _OF_A_GATEWAY:
+        return _of_a_proxy(fault.status, fault.headers)
     said: dict[str, Any]
     if fault.status == HTTPStatus.OK:
         said = {"accepted": accepted, "duplicate": duplicate, "last_accepted_seq": last_accepted_seq}
@@ -163,6 +166,11 @@ def phrase(status: int) -> str:
         return HTTPStatus(status).phrase
     except ValueError:  # a status that no standard names is still one that a proxy may send
         return f"Status {status}"
+
+
+def _of_a_proxy(status: int, headers: Mapping[str, str] | None = None) -> Answer:
+    page = f"<html><h1>{status} {phrase(status)}</h1></html>"
+    return Answer(status=status, body=page, headers=dict(headers or {}), content_type=HTML_TYPE)
 
 
 def _refused(status: int, text: str, last_accepted_seq: int) -> Answer:

@@ -131,7 +131,7 @@ async def test_a_stall_before_reading_leaves_the_body_to_back_up() -> None:
 @pytest.mark.parametrize(
     ("phase", "lines"), [(phase, lines) for phase, lines in [param.values for param in PHASES] if phase != "in-answer"]
 )
-@pytest.mark.parametrize("status", [200, 302, 400, 409, 413, 429, 502, 503, 599])
+@pytest.mark.parametrize("status", [200, 302, 400, 409, 413, 429, 500, 503, 599])
 async def test_a_status_takes_the_place_of_the_answer(phase: Phase, lines: int, status: int) -> None:
     """The client sees another answer, with the truth in it where a backend would tell it, whatever was taken."""
     fault = Status(status=status, headers={"Retry-After": "7"}, phase=phase, lines=lines)
@@ -151,6 +151,20 @@ async def test_a_status_takes_the_place_of_the_answer(phase: Phase, lines: int, 
     answered = backend.history[-1]
     assert isinstance(answered, AnswerSent)
     assert (answered.status, answered.headers) == (status, {"Retry-After": "7"})
+
+
+@pytest.mark.parametrize("status", [502, 504])
+async def test_a_gateways_status_comes_with_a_page(status: int) -> None:
+    """Who gives them isn't the backend, and says nothing in its form."""
+    fault = Status(status=status, headers={"Retry-After": "7"})
+    async with (
+        FakeBackend(faults=[FaultRule(fault=fault)]) as backend,
+        client_of(backend) as client,
+        client.session.post(backend.ingest_url("run"), data=event_lines(1, 4)) as response,
+    ):
+        assert f"<h1>{status} " in await response.text()
+        assert (response.status, response.content_type) == (status, "text/html")
+        assert response.headers["Retry-After"] == "7"
 
 
 @pytest.mark.parametrize(

@@ -69,9 +69,10 @@ class Client:
     async def post(
         self, body: Any = b"", *, run: str = "run", headers: dict[str, str] | None = None
     ) -> tuple[int, dict[str, Any]]:
-        """Post a body to a run; give the status and the parsed answer."""
+        """Post a body to a run; give the status and the parsed answer, which is empty where it is a proxy's page."""
         async with self.session.post(self.backend.ingest_url(run), data=body, headers=headers) as response:
-            return response.status, await response.json()
+            is_json = response.content_type == "application/json"
+            return response.status, await response.json() if is_json else {}
 
 
 @asynccontextmanager
