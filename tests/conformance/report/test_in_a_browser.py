@@ -176,6 +176,21 @@ def test_no_label_of_a_timeline_leaves_the_picture(browser: Browser, report: Pat
         assert outside == []
 
 
+@pytest.mark.parametrize(("width", "goes_on"), [(PHONE, True), (390, True), (768, False), (WIDE, False)])
+def test_a_picture_that_is_too_wide_says_that_it_scrolls(
+    browser: Browser,
+    report: Path,
+    width: int,
+    goes_on: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    """Where its end is out of sight, and only there: in words above it, and by a shadow where it goes on."""
+    with opened(browser, report, width=width) as page:
+        picture = page.locator(".scrolled").first
+        assert picture.evaluate("(each) => each.scrollWidth > each.clientWidth") is goes_on
+        assert picture.evaluate("(each) => getComputedStyle(each).backgroundImage !== 'none'") is goes_on
+        assert page.get_by_text("It goes on to the right: scroll it sideways.").first.is_visible() is goes_on
+
+
 def brightness(page: Page, selector: str, property_name: str) -> float:
     """How bright a colour is, from 0 to 255."""
     colour = page.locator(selector).first.evaluate(f"(each) => getComputedStyle(each).{property_name}")
@@ -257,12 +272,29 @@ def test_the_table_stays_a_table_on_a_narrow_screen(browser: Browser, report: Pa
     with opened(browser, report, width=NARROW) as page:
         table = page.get_by_role("table")
         assert table.get_by_role("row").count() == 1 + 47
-        row = table.get_by_role("row", name="DLV-2 MUST failed")
+        row = table.get_by_role("row", name="DLV-2 MUST failed 3 performed failed in 3")
         claim = row.get_by_role("cell", name="No event is accepted twice")
         box, whole = claim.bounding_box(), table.bounding_box()
         assert box is not None
         assert whole is not None
         assert box["width"] > 0.95 * whole["width"]
+
+
+def test_failed_in_counts_what_failed(browser: Browser, report: Path) -> None:
+    """Beside what was performed, and nothing where nothing failed."""
+    with opened(browser, report) as page:
+        table = page.get_by_role("table")
+        heads = table.get_by_role("columnheader").all_inner_texts()
+        cells = {
+            rule: dict(
+                zip(heads, table.get_by_role("row", name=f"{rule} ").locator("th, td").all_inner_texts(), strict=True)
+            )
+            for rule in ("DLV-1", "DLV-2")
+        }
+        assert {rule: (told["performed"], told["failed in"]) for rule, told in cells.items()} == {
+            "DLV-1": ("2", ""),
+            "DLV-2": ("3", "3"),
+        }
 
 
 def test_all_failures_are_printed(browser: Browser, report_of_many: Path) -> None:
