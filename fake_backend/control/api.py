@@ -67,10 +67,16 @@ class RunHistoryQuery(HistoryQuery, frozen=True, kw_only=True):
     run_id: RunId
 
 
-class EventsQuery(RunHistoryQuery, frozen=True, kw_only=True):
-    """Which events of a run."""
+class EventsQuery(HistoryQuery, frozen=True, kw_only=True):
+    """Which events of all runs."""
 
     kind: Annotated[str, Meta(description="Only events whose kind begins so.")] = ""
+
+
+class RunEventsQuery(EventsQuery, frozen=True, kw_only=True):
+    """Which events of one run."""
+
+    run_id: RunId
 
 
 class StreamQuery(Asked, frozen=True, kw_only=True):
@@ -227,7 +233,7 @@ class ActivityPayload(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ActivityEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """An event of a workspace's log, as `NumberedEvent`."""
+    """An event of a log of several runs, as `NumberedEvent`."""
 
     id: int
     timestamp: float
@@ -236,7 +242,7 @@ class ActivityEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Activity(msgspec.Struct, frozen=True, kw_only=True):
-    """Events of a workspace, oldest first, and how many after `since` were forgotten.
+    """Events of several runs, oldest first, and how many after `since` were forgotten.
 
     `cursor` is the `since` to go on with.
     """

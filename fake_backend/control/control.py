@@ -14,7 +14,7 @@ from fake_backend.control import openapi, routes
 from fake_backend.control.api import FaultEntry, Faults, Health, Kept, RuleTable, RunState
 from fake_backend.control.call import RefusedError, answer_problem
 from fake_backend.control.codec import encode
-from fake_backend.control.event_logs import EventLogs
+from fake_backend.control.event_logs import ALL_RUNS, EventLogs
 from fake_backend.control.guard import Guard
 from fake_backend.control.news import News
 from fake_backend.control.tally import RunTally, Tally
@@ -85,6 +85,7 @@ class Control:
         self.news = News()
         self.run_logs = EventLogs(most=most_events)
         self.workspace_logs = EventLogs(most=most_events)
+        self.all_logs = EventLogs(most=most_events)
         self.closing = False
         self.find_run = find_run
         self._guard = Guard(host=host, allowed=allow_hosts)
@@ -120,6 +121,7 @@ class Control:
         self.tally = Tally()
         self.run_logs.clear()
         self.workspace_logs.clear()
+        self.all_logs.clear()
         self._requests = 0
         self.news.tell()
 
@@ -193,13 +195,15 @@ class Control:
 
     def _log(self, line: LineReceived) -> None:
         event = line.event or {}
-        # Once to JSON, and then no copy of it: both logs hold the same bytes, and readers are sent them as they are.
+        # Once to JSON, and then no copy of it: all logs hold the same bytes, and readers are sent them as they are.
         written = encode(event)
         kind = next((kind for key in ("kind", "type") if isinstance(kind := event.get(key), str)), "event")
         of_run: dict[str, Any] = {"seq": line.seq, "event": written}
         self.run_logs.append(line.run_id, kind, of_run, size=len(written))
         workspace = self.tally.runs[line.run_id].workspace
-        self.workspace_logs.append(workspace, kind, {"run_id": line.run_id, **of_run}, size=len(written))
+        with_run: dict[str, Any] = {"run_id": line.run_id, **of_run}
+        self.workspace_logs.append(workspace, kind, with_run, size=len(written))
+        self.all_logs.append(ALL_RUNS, kind, with_run, size=len(written))
 
 
 def _entry(active: ActiveFault) -> FaultEntry:

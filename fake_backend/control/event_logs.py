@@ -1,4 +1,4 @@
-"""What was accepted, in event logs: one for each run or workspace, bounded one by one and all together."""
+"""What was accepted, in event logs: one for each run or workspace, bounded one by one and all together; one for all."""
 
 import asyncio
 import time
@@ -10,6 +10,9 @@ from reference.event_log import InMemoryEventLog, QueryResult
 LOG_ENTRIES: Final = 20_000
 LOG_SECONDS: Final = 6 * 3600.0
 """What the production system retains of a run."""
+
+ALL_RUNS: Final = "all runs"
+"""The name of the one log that holds the events of all runs."""
 
 MOST_BYTES: Final = 2**26
 """How many bytes of events all logs of a kind hold, where they are bounded."""

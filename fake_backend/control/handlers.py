@@ -8,6 +8,7 @@ import msgspec
 
 from fake_backend.control.api import (
     AcceptedEvent,
+    Activity,
     Events,
     NumberedEvent,
     NumberedRecord,
@@ -16,10 +17,14 @@ from fake_backend.control.api import (
     RunState,
 )
 from fake_backend.control.call import RefusedError, answer, fitting, given
+from fake_backend.control.event_logs import ALL_RUNS
+from fake_backend.control.reading import activity_event
 from fake_backend.errors import UnknownRunError
 from fake_backend.fault_help import catalogue
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from aiohttp import web
 
     from fake_backend.control.api import (
@@ -31,11 +36,12 @@ if TYPE_CHECKING:
         ResetOrder,
         RuleTable,
         RunChange,
+        RunEventsQuery,
         RunHistoryQuery,
     )
     from fake_backend.control.call import Call
     from fake_backend.control.control import Control
-    from reference.event_log import Event
+    from reference.event_log import Event, QueryResult
 
 
 async def health(control: Control, _: Call[Nothing, Nothing]) -> web.Response:
@@ -105,20 +111,23 @@ async def change_run(control: Control, call: Call[OfRun, RunChange]) -> web.Resp
 
 
 async def list_events(control: Control, call: Call[EventsQuery, Nothing]) -> web.Response:
+    """List the events of all runs that were accepted, oldest first."""
+    found = control.all_logs.read(ALL_RUNS, given(call.asked.since))
+    page, cursor = _wanted(found, call.asked)
+    return answer(200, Activity(events=[activity_event(each) for each in page], missed=found.missed, cursor=cursor))
+
+
+async def list_run_events(control: Control, call: Call[RunEventsQuery, Nothing]) -> web.Response:
     """List the events of a run that were accepted, oldest first."""
-    asked = call.asked
-    _run(control, asked.run_id)
-    found = control.run_logs.read(asked.run_id, given(asked.since))
-    wanted = [event for event in found.events if event.kind.startswith(asked.kind)]
-    page = fitting(wanted[: asked.limit], size=_size_of_event)
+    run_id = call.asked.run_id
+    _run(control, run_id)
+    found = control.run_logs.read(run_id, given(call.asked.since))
+    page, cursor = _wanted(found, call.asked)
     events = []
     for event in page:
         payload = event.payload
         accepted = AcceptedEvent(seq=payload["seq"], event=msgspec.Raw(payload["event"]))
         events.append(NumberedEvent(id=event.id, timestamp=event.timestamp, kind=event.kind, payload=accepted))
-    cursor = found.cursor
-    if len(page) < len(wanted):
-        cursor = page[-1].id if page else given(asked.since) or 0
     return answer(200, Events(events=events, missed=found.missed, cursor=cursor))
 
 
@@ -148,6 +157,15 @@ def _records(control: Control, asked: HistoryQuery, *, run_id: str | None) -> we
     missed = 0 if since is None else control.history.missed(since, run_id)
     cursor = entries[-1].id if entries else max(since or 0, control.history.last_forgotten(run_id))
     return answer(200, Records(records=records, missed=missed, cursor=cursor))
+
+
+def _wanted(found: QueryResult, asked: EventsQuery) -> tuple[Sequence[Event], int]:
+    """Choose the events of an answer from a log, and the `since` to go on with."""
+    wanted = [event for event in found.events if event.kind.startswith(asked.kind)]
+    page = fitting(wanted[: asked.limit], size=_size_of_event)
+    if len(page) == len(wanted):
+        return page, found.cursor
+    return page, page[-1].id if page else given(asked.since) or 0
 
 
 def _size_of_event(event: Event) -> int:

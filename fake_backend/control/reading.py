@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from fake_backend.control.api import ActivityQuery, Nothing, ReadQuery
     from fake_backend.control.call import Call
     from fake_backend.control.control import Control
+    from reference.event_log import Event
 
 KEEPALIVE_SECONDS: Final = 20.0
 """After how many seconds of silence a reader is told that the stream still stands."""
@@ -41,14 +42,16 @@ async def list_activity(control: Control, call: Call[ActivityQuery, Nothing]) ->
     if refusal is not None:
         return _refused(refusal)
     found = control.workspace_logs.read(asked.workspace_id, given(asked.since), asked.limit)
-    events = []
     page = fitting(found.events, size=lambda event: len(event.payload["event"]))
-    for event in page:
-        payload = event.payload
-        told = ActivityPayload(run_id=payload["run_id"], seq=payload["seq"], event=msgspec.Raw(payload["event"]))
-        events.append(ActivityEvent(id=event.id, timestamp=event.timestamp, kind=event.kind, payload=told))
     cursor = found.cursor if len(page) == len(found.events) else page[-1].id
-    return answer(200, Activity(events=events, missed=found.missed, cursor=cursor))
+    return answer(200, Activity(events=[activity_event(each) for each in page], missed=found.missed, cursor=cursor))
+
+
+def activity_event(event: Event) -> ActivityEvent:
+    """Write an event out of a log of several runs."""
+    payload = event.payload
+    accepted = ActivityPayload(run_id=payload["run_id"], seq=payload["seq"], event=msgspec.Raw(payload["event"]))
+    return ActivityEvent(id=event.id, timestamp=event.timestamp, kind=event.kind, payload=accepted)
 
 
 async def stream_events(control: Control, call: Call[ReadQuery, Nothing]) -> web.StreamResponse:

@@ -26,6 +26,7 @@ from fake_backend.control.api import (
     ResetOrder,
     RuleTable,
     RunChange,
+    RunEventsQuery,
     RunHistoryQuery,
     Runs,
     RunState,
@@ -139,11 +140,14 @@ _TABLE: Final = (
         gives=RunState,
     ),
     Route(
+        method="GET", path="/_fake/events", asked=EventsQuery, body=Nothing, does=handlers.list_events, gives=Activity
+    ),
+    Route(
         method="GET",
         path="/_fake/runs/{run_id}/events",
-        asked=EventsQuery,
+        asked=RunEventsQuery,
         body=Nothing,
-        does=handlers.list_events,
+        does=handlers.list_run_events,
         gives=Events,
     ),
     Route(

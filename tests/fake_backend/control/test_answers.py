@@ -206,6 +206,20 @@ async def test_events_are_told_by_kind_and_by_cursor(ask: Asker) -> None:
         assert ([event["id"] for event in said["events"]], said["cursor"]) == (ids, cursor), query
 
 
+async def test_events_of_all_runs_are_told_together(ask: Asker) -> None:
+    """In the order in which they were accepted, whatever their workspace, under numbers of their own."""
+    for run_id, seq in (("a", 1), ("b", 1), ("a", 2)):
+        await ask.post(run_id, event_line(seq, kind=f"of.{run_id}"))
+    elsewhere = "/api/projects/7/tasks/8/runs/c/event_stream/"
+    assert (await ask("POST", elsewhere, body=event_line(1), headers=TOKEN))[0] == 200
+    _, said = await ask("GET", "/_fake/events")
+    told = [(event["id"], event["payload"]["run_id"], event["payload"]["seq"]) for event in said["events"]]
+    assert told == [(1, "a", 1), (2, "b", 1), (3, "a", 2), (4, "c", 1)]
+    assert (said["missed"], said["cursor"]) == (0, 4)
+    _, said = await ask("GET", "/_fake/events?kind=of.a&since=1&limit=5")
+    assert ([event["id"] for event in said["events"]], said["cursor"]) == ([3], 4)
+
+
 async def test_history_is_told_by_cursor(ask: Asker) -> None:
     """Of all, and of one run; whoever pages sees each record once."""
     for run_id in ("a", "b", "a"):
@@ -228,6 +242,7 @@ async def test_history_is_told_by_cursor(ask: Asker) -> None:
         ("/_fake/history", "records"),
         ("/_fake/runs/run/history", "records"),
         ("/_fake/runs/run/events", "events"),
+        ("/_fake/events", "events"),
         ("/workspaces/default/activity", "events"),
     ],
 )
@@ -274,7 +289,8 @@ async def test_reset_forgets_all_that_happened(ask: Asker, order: object, rules:
     assert (await ask("GET", "/_fake/history?since=0"))[1]["records"] == []
     _, health = await ask("GET", "/_fake/health")
     assert (health["requests"], health["runs"], health["history"]) == (0, 0, {"kept": 0, "forgotten": 0})
-    assert (await ask("GET", "/workspaces/default/activity", headers=TOKEN))[1]["events"] == []
+    for path in ("/workspaces/default/activity", "/_fake/events"):
+        assert (await ask("GET", path, headers=TOKEN))[1]["events"] == []
     assert [active.struck for active in ask.backend.faults] == [0] * rules
     assert await ask.post("run", event_line(1)) == (503 if rules else 200)
 
