@@ -81,7 +81,7 @@ def test_the_readme_shows_how_a_sender_fails_and_recovers() -> None:
             assert said[lost + 1] == ("sync", f"200 up to {last}", "tells how far it is", "")
             assert next_ones.match(" ".join(said[lost + 2]))
             light.get_by_role("button", name=CLICKS[1]).click()
-            light.get_by_text("struck 3 of 3").wait_for()
+            light.get_by_text("2 spent").wait_for()
             row(light, "503").nth(2).wait_for()
             requests_of(light).last.filter(has_text="accepted").wait_for()
             said = told(requests_of(light))

@@ -1,4 +1,4 @@
-// The Activity of a run: the events that were accepted, by kind, as they come.
+// The Activity of a run, or of all: the events that were accepted, by kind, as they come.
 
 import { byId, count, counted, make, printable, write } from "./dom.js";
 import { ask, AnswerError } from "./stream.js";
@@ -41,16 +41,15 @@ export class Activity {
     if (isShown) this.#read();
   }
 
-  // Says which run it is about, and how many events of it were accepted; null is none.
-  update(run) {
-    const runId = run?.run_id ?? null;
+  // Says which run it is about, null for all, and how many events were accepted there.
+  update(runId, accepted) {
     if (runId !== this.#runId) {
       this.#runId = runId;
       this.#accepted = null;
       this.#restart();
     }
-    if (run !== undefined && run.accepted !== this.#accepted) {
-      this.#accepted = run.accepted;
+    if (accepted !== this.#accepted) {
+      this.#accepted = accepted;
       this.#read();
     }
   }
@@ -72,7 +71,7 @@ export class Activity {
   }
 
   async #read() {
-    if (!this.#isShown || this.#runId === null) return;
+    if (!this.#isShown) return;
     this.#isStale = true;
     if (this.#isReading) return;
     this.#isReading = true;
@@ -96,7 +95,7 @@ export class Activity {
     if (this.#since === 0 && kind === "" && this.#accepted > MOST_EVENTS) this.#since = this.#accepted - MOST_EVENTS;
     for (;;) {
       const query = new URLSearchParams({ since: this.#since, limit: AT_ONCE, kind });
-      const { events, missed, cursor } = await ask("GET", `/_fake/runs/${encodeURIComponent(this.#runId)}/events?${query}`);
+      const { events, missed, cursor } = await ask("GET", `${eventsPath(this.#runId)}?${query}`);
       if (turn !== this.#turn) return;
       this.#forgotten += missed;
       this.#since = cursor;
@@ -119,8 +118,7 @@ export class Activity {
     byId("events").hidden = isEmpty;
     byId("no-events").hidden = !isEmpty;
     let none = "No event was accepted yet.";
-    if (this.#runId === null) none = "Choose a run to see its events.";
-    else if (kind !== "") none = `No event whose kind begins with ${JSON.stringify(kind)}.`;
+    if (kind !== "") none = `No event whose kind begins with ${JSON.stringify(kind)}.`;
     if (isEmpty && this.#forgotten > 0) none = `${none.slice(0, -1)} among those that are kept; ${count(this.#forgotten)} older were forgotten.`;
     write(byId("no-events"), none);
     const older = kind === "" && !isEmpty ? this.#events[0].id - 1 - this.#forgotten : this.#older;
@@ -131,16 +129,23 @@ export class Activity {
   }
 }
 
-// What is kept of an event, which may be large: the backend is asked for it when it is clicked.
-function inShort({ id, timestamp, kind, payload }, runId) {
-  const text = printable(JSON.stringify(payload.event), 300);
-  return { id, changed: id, runId, timestamp, kind: printable(kind, 80), seq: payload.seq, text };
+// Where the backend gives the events of a run, or of all.
+export function eventsPath(runId) {
+  return runId === null ? "/_fake/events" : `/_fake/runs/${encodeURIComponent(runId)}/events`;
 }
 
-function drawEvent({ timestamp, kind, seq, text }, button) {
-  button.className = "event";
+// What is kept of an event, which may be large: the backend is asked for it when it is clicked, where it was asked first.
+function inShort({ id, timestamp, kind, payload }, askedOf) {
+  const text = printable(JSON.stringify(payload.event), 300);
+  const runId = payload.run_id ?? askedOf;
+  return { id, changed: id, askedOf, runId, timestamp, kind: printable(kind, 80), seq: payload.seq, text };
+}
+
+function drawEvent({ askedOf, runId, timestamp, kind, seq, text }, button) {
+  button.className = askedOf === null ? "event of-all" : "event";
+  button.append(make("span", { className: "time" }, make("time", { text: timeOfDay(new Date(timestamp * 1000)) })));
+  if (askedOf === null) button.append(make("bdi", { className: "run", text: printable(runId, 80) }));
   button.append(
-    make("span", { className: "time" }, make("time", { text: timeOfDay(new Date(timestamp * 1000)) })),
     make("span", { className: "seq", text: `#${seq}` }),
     make("bdi", { className: "kind-of", text: kind }),
     make("bdi", { className: "payload", text }),

@@ -1,5 +1,6 @@
 // Everything about one request, or one event, below the list that it was clicked in.
 
+import { eventsPath } from "./activity.js";
 import { byId, counted, eachFrame, make, printable, write } from "./dom.js";
 import { carried, faultWords, outcome } from "./requests.js";
 import { ask, AnswerError } from "./stream.js";
@@ -27,11 +28,11 @@ export class Details {
     });
   }
 
-  async showEvent({ id, runId, seq }) {
+  async showEvent({ id, askedOf, runId, seq }) {
     const turn = this.#open(`Event ${seq} of run ${printable(runId, 80)}`);
     const body = await this.#askFor(async () => {
       const query = new URLSearchParams({ since: id - 1, limit: 1 });
-      const { events } = await ask("GET", `/_fake/runs/${encodeURIComponent(runId)}/events?${query}`);
+      const { events } = await ask("GET", `${eventsPath(askedOf)}?${query}`);
       return describeEvent(events.find((event) => event.id === id));
     });
     if (turn === this.#turn) byId("details-body").replaceChildren(...body);

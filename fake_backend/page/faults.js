@@ -1,6 +1,6 @@
 // What goes wrong, by a click: classics, any other fault by a form, and the rules that are there.
 
-import { byId, counted, eachFrame, make, middleCut, printable, write } from "./dom.js";
+import { byId, count, counted, eachFrame, make, middleCut, printable, write } from "./dom.js";
 import { FaultForm } from "./fault_form.js";
 import { faultWords } from "./requests.js";
 import { ask, AnswerError } from "./stream.js";
@@ -13,10 +13,15 @@ const CLASSICS = [
   ["Slow answers", { kind: "latency", seconds: 1, jitter: 0.5 }],
 ];
 const MOST_SHOWN = 100;
+// What a timer can wait for, in milliseconds.
+const LONGEST_TIMEOUT = 2 ** 31 - 1;
 
 export class Faults {
-  #active = [];
+  #rules = [];
   #shown = new Map();
+  // When the backend began to listen, by the clock of this page.
+  #upSince = 0;
+  #nextEnd = null;
   #saysDown = false;
   #soon = eachFrame(() => this.#draw());
   #form = new FaultForm((rule) => this.#add(rule, (problem) => this.#form.tell(problem)));
@@ -36,7 +41,13 @@ export class Faults {
   }
 
   update(faults) {
-    this.#active = faults;
+    this.#rules = faults;
+    this.#soon();
+  }
+
+  // Says for how many seconds the backend has listened, by which some rules end.
+  setUptime(seconds) {
+    this.#upSince = performance.now() - seconds * 1000;
     this.#soon();
   }
 
@@ -91,46 +102,71 @@ export class Faults {
   }
 
   #draw() {
-    const list = byId("active-faults");
-    const shown = this.#active.slice(-MOST_SHOWN);
+    const [active, spent] = [byId("active-faults"), byId("spent-faults")];
+    const shown = this.#rules.slice(-MOST_SHOWN);
     const ids = new Set(shown.map(({ id }) => id));
     for (const [id, row] of this.#shown) {
       if (!ids.has(id)) {
-        this.#takeAway(row, list);
+        this.#takeAway(row);
         this.#shown.delete(id);
       }
     }
+    const uptime = (performance.now() - this.#upSince) / 1000;
     for (const fault of shown) {
-      const row = this.#shown.get(fault.id) ?? this.#newRow(fault, list);
+      const row = this.#shown.get(fault.id) ?? this.#newRow(fault);
       const { times = null } = fault.rule;
-      const isSpent = times !== null && fault.struck >= times;
-      row.className = isSpent ? "spent" : "";
       write(row.querySelector(".times"), `struck ${times === null ? counted(fault.struck, "time") : `${fault.struck} of ${times}`}`);
+      const list = isSpent(fault, uptime) ? spent : active;
+      if (row.parentElement !== list) {
+        this.#takeAway(row);
+        // What was added last is seen first.
+        list.insertBefore(row, [...list.children].find((other) => Number(other.dataset.id) < fault.id) ?? null);
+      }
     }
-    byId("clear-faults").hidden = this.#active.length === 0;
-    const more = this.#active.length - shown.length;
-    byId("no-faults").hidden = this.#active.length > 0 && more === 0;
+    byId("clear-faults").hidden = this.#rules.length === 0;
+    byId("spent").hidden = spent.childElementCount === 0;
+    write(byId("spent-count"), `${count(spent.childElementCount)} spent`);
+    const more = this.#rules.length - shown.length;
+    byId("no-faults").hidden = active.childElementCount > 0 && more === 0;
     write(byId("no-faults"), more > 0 ? `And ${counted(more, "older one")}, not shown.` : "None: the backend behaves.");
+    this.#drawAgainAtNextEnd(shown, uptime);
   }
 
-  // Who removed it by the keyboard goes on with the next one.
-  #takeAway(row, list) {
+  // Time passes, and nobody tells: a rule that was for a while is spent.
+  #drawAgainAtNextEnd(shown, uptime) {
+    clearTimeout(this.#nextEnd);
+    const ends = shown.map(endOf).filter((end) => end > uptime && (end - uptime) * 1000 < LONGEST_TIMEOUT);
+    if (ends.length > 0) this.#nextEnd = setTimeout(this.#soon, (Math.min(...ends) - uptime) * 1000 + 1);
+  }
+
+  // Who is on its button by the keyboard goes on with the next one.
+  #takeAway(row) {
     const next = row.nextElementSibling ?? row.previousElementSibling;
     const hadFocus = row.contains(document.activeElement);
     row.remove();
     if (hadFocus) (next?.querySelector("button") ?? byId("presets").firstChild).focus();
   }
 
-  #newRow(fault, list) {
+  #newRow(fault) {
     const words = ruleWords(fault.rule);
     const remove = make("button", { type: "button", text: "Remove" });
     remove.setAttribute("aria-label", `Remove fault ${fault.id}: ${words}`);
     remove.addEventListener("click", () => this.#remove(fault.id));
     const row = make("li", {}, make("bdi", { className: "rule", text: words }), make("span", { className: "times" }), remove);
+    row.dataset.id = fault.id;
     this.#shown.set(fault.id, row);
-    list.prepend(row); // what was just added is seen
     return row;
   }
+}
+
+// Whether a rule will never strike again, unless the backend is reset.
+function isSpent(fault, uptime) {
+  const { times = null } = fault.rule;
+  return (times !== null && fault.struck >= times) || endOf(fault) <= uptime;
+}
+
+function endOf({ rule: { between = null } }) {
+  return between === null ? Infinity : between[1];
 }
 
 function tellBelow(problem) {

@@ -23,7 +23,7 @@ const tabs = [byId("tab-requests"), byId("tab-activity")];
 function selectRun(runId) {
   details.leave();
   timeline.show(runId);
-  activity.update(runs.get(runId));
+  activity.update(runId, runs.accepted);
   faults.offerRun(runId);
   write(byId("of-run"), runId === null ? "of all runs" : `of run ${middleCut(runId, 60)}`);
 }
@@ -35,10 +35,7 @@ function showTab(chosen) {
     tab.tabIndex = tab === chosen ? 0 : -1;
     byId(tab.getAttribute("aria-controls")).hidden = tab !== chosen;
   }
-  const isActivity = chosen === byId("tab-activity");
-  // There is an Activity of one run, not of all.
-  if (isActivity && runs.selected === null && runs.newest !== undefined) runs.select(runs.newest.run_id);
-  activity.show(isActivity);
+  activity.show(chosen === byId("tab-activity"));
 }
 
 for (const tab of tabs) {
@@ -51,6 +48,21 @@ for (const tab of tabs) {
   });
 }
 
+// In one column what happens comes first, for the Tab key too, which a style sheet's order would not lead. What is
+// watched stays where it is in the document: what is taken out of it loses where it was scrolled to.
+const oneColumn = matchMedia("not (min-width: 62rem)");
+
+function arrange() {
+  const main = document.querySelector("main");
+  const watch = main.querySelector(".watch");
+  const others = [...main.children].filter((section) => section !== watch);
+  if (oneColumn.matches) watch.after(...others);
+  else watch.before(...others);
+}
+
+oneColumn.addEventListener("change", arrange);
+arrange();
+
 function tellState(state, words) {
   byId("state").className = state;
   write(byId("connection"), words);
@@ -58,8 +70,9 @@ function tellState(state, words) {
 
 async function introduce() {
   try {
-    const [{ version }] = await Promise.all([ask("GET", "/_fake/health"), faults.loadKinds()]);
+    const [{ version, uptime }] = await Promise.all([ask("GET", "/_fake/health"), faults.loadKinds()]);
     write(byId("version"), version);
+    faults.setUptime(uptime);
   } catch (error) {
     if (!(error instanceof AnswerError)) throw error; // it is gone again, and is asked again when it is back
   }
@@ -76,7 +89,7 @@ new Stream({
   record: (id, record) => timeline.note(id, record),
   runs(changed, areAll) {
     runs.update(changed, areAll);
-    activity.update(runs.get(runs.selected));
+    activity.update(runs.selected, runs.accepted);
   },
   faults: (active) => faults.update(active),
   gap: (gap) => timeline.missed(gap),

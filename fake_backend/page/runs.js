@@ -34,12 +34,10 @@ export class Runs {
     setInterval(() => this.#quieten(), 1000);
   }
 
-  get(runId) {
-    return this.#runs.get(runId);
-  }
-
-  get newest() {
-    return this.#newestFirst[0];
+  // How many events were accepted in the run that is selected, or in all.
+  get accepted() {
+    if (this.selected !== null) return this.#runs.get(this.selected)?.accepted ?? 0;
+    return this.#newestFirst.reduce((sum, run) => sum + run.accepted, 0);
   }
 
   update(runs, areAll) {
