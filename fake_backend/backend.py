@@ -23,6 +23,7 @@ from fake_backend.ingest import Limits, Run
 from fake_backend.late import LateRequests
 from fake_backend.open_request import Backend
 from fake_backend.records import BackendCameUp, BackendRecord, BackendWentDown, LineReceived, StateSet
+from fake_backend.runs import Runs
 
 CLOSE_TIMEOUT: Final = 1.0
 """For how many seconds an ending backend waits for its open requests, which it has just cut off, to be over."""
@@ -33,16 +34,17 @@ _ANY_HOST: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noq
 class RunView:
     """A look at the state of one run, always as it is now."""
 
-    __slots__ = ("_ring", "_run")
+    __slots__ = ("_ring", "_runs", "run_id")
 
-    def __init__(self, run: Run, *, ring: History | None) -> None:
-        self._run = run
+    def __init__(self, run_id: str, runs: Runs, *, ring: History | None) -> None:
+        self.run_id = run_id
+        """The id of the run, decoded."""
+        self._runs = runs
         self._ring = ring
 
     @property
-    def run_id(self) -> str:
-        """The id of the run, decoded."""
-        return self._run.run_id
+    def _run(self) -> Run:
+        return self._runs.open(self.run_id)
 
     @property
     def last_accepted_seq(self) -> int:
@@ -64,7 +66,7 @@ class RunView:
         """
         if self._ring is None:
             return tuple(self._run.events)
-        lines = (entry.record for entry in self._ring.after(0, run_id=self._run.run_id))
+        lines = (entry.record for entry in self._ring.after(0, run_id=self.run_id))
         return tuple(
             line.event
             for line in lines
@@ -98,9 +100,9 @@ class FakeBackend:
     `host` and `port` are where it listens; port 0 is any that is free.
     `on_record` is called with each record as it is written. It must not raise: what it raises ends the request in
     question with a 500.
-    `keep_history` False keeps neither records nor events, so that memory stays bounded however long it runs.
-    `keep_last` keeps so many of the last records (fewer, where their lines are over 64 MiB), and the events in them:
-    bounded too, and with something to look at.
+    `keep_history` False keeps neither records nor events: of each run its state alone, however long it runs.
+    `keep_last` keeps so many of the last records (fewer, where they are over 64 MiB of JSON), and the events in them:
+    bounded too, and with something to look at. A run that has taken nothing is forgotten with its last record.
     `control` serves the page, the control API and the routes to read back what was accepted on the same port, to
     programs and pages that ask for it by a name that the backend knows: `host`, those of the loopback interface for who
     comes over that, and `allow_hosts` (`NAME:PORT`, or `NAME` on whatever port).
@@ -131,10 +133,12 @@ class FakeBackend:
         self._port = port
         self._on_record = on_record
         self._history: list[BackendRecord] = []
-        self._ring = History(keep_last) if control or keep_last is not None else None
         self._keeps_events = keep_history and keep_last is None
+        self._runs = Runs(keep_events=self._keeps_events)
+        self._ring: History | None = None
+        if control or keep_last is not None:
+            self._ring = History(keep_last, is_run=self._runs.__contains__, on_unheard=self._forget_run)
         self._keep: Callable[[BackendRecord], object] | None
-        self._runs: dict[str, Run] = {}
         self._access = Access(tokens=tokens, known_runs=known_runs)
         self._plan = FaultPlan(faults, seed=seed, uptime=self._uptime)
         self._began: float | None = None
@@ -145,7 +149,7 @@ class FakeBackend:
             limits=Limits() if limits is None else limits,
             legacy_completion=legacy_completion,
             seed=seed,
-            run=self._run_of,
+            run=self._runs.open,
             set_run=self.set_run,
             write=self._write,
             go_down_for=self._go_down_for,
@@ -158,7 +162,7 @@ class FakeBackend:
                 history=self._ring,
                 most_events=keep_last,
                 access=self._access,
-                find_run=self._runs.get,
+                find_run=self._runs.find,
                 host=host,
                 port=lambda: self._port,
                 uptime=self._uptime,
@@ -226,7 +230,7 @@ class FakeBackend:
 
         Raises UnknownRunError for a run that isn't one of `known_runs`.
         """
-        return RunView(self._known(run_id), ring=None if self._keeps_events else self._ring)
+        return RunView(self._known(run_id).run_id, self._runs, ring=None if self._keeps_events else self._ring)
 
     def run_states(self) -> list[RunState]:
         """Give what is known of each run, in the order in which they were first heard of. Needs `control`.
@@ -300,8 +304,7 @@ class FakeBackend:
         are under way go on, with runs that are at 0; what was to be taken later for clients that are gone never is
         (`late_accept`, `overlap`). The numbers of requests and the ids of records go on, so that none is given twice.
         """
-        for run in self._runs.values():
-            run.forget()
+        self._runs.reset()
         self._late.drop()
         self._access.forget()
         if faults:
@@ -452,16 +455,21 @@ class FakeBackend:
             response.force_close()
         return response
 
-    def _run_of(self, run_id: str) -> Run:
-        run = self._runs.get(run_id)
-        if run is None:
-            run = self._runs[run_id] = Run(run_id, keep_events=self._keeps_events)
-        return run
-
     def _known(self, run_id: str) -> Run:
         if not self._access.exists(run_id):
             raise UnknownRunError(f"{run_id!r} is none of the known_runs this backend was given")
-        return self._run_of(run_id)
+        return self._runs.open(run_id)
+
+    def _forget_run(self, run_id: str) -> bool:
+        """Forget a run of which no record is left, unless it has taken something; tell whether it is forgotten."""
+        if self._control is not None and not self._control.may_forget(run_id):
+            return False
+        if not self._runs.forget(run_id):
+            return False
+        self._plan.forget(run_id)
+        if self._control is not None:
+            self._control.forget_run(run_id)
+        return True
 
     def _tell_control(self) -> None:
         if self._control is not None:

@@ -36,27 +36,32 @@ async def answer_request(
     connection.on_end = open_request.break_off
     connection.idleness.begin_request(open_request.cut_off)
     try:
-        run_id = _start(open_request)
+        run_id = run_of_path(request.rel_url.raw_path)
+        refusal = _refuse_head(open_request, run_id)
+        _start(open_request, run_id)
         # aiohttp handles a head that arrived all the same when its connection is lost in the turn between.
         if connection.cut.done():
             open_request.break_off("shutdown")
             return web.Response()
         if connection.lost.done():
             open_request.break_off("client-disconnected")
-        refusal = _refuse_head(open_request, run_id)
         if run_id is None or refusal is not None:
             return await send(open_request, refusal or answers.no_such_run())
-        return await Exchange(open_request, backend.run(run_id)).answer()
+        run = backend.run(run_id)
+        run.requests += 1
+        try:
+            return await Exchange(open_request, run).answer()
+        finally:
+            run.requests -= 1
     except RequestEnded:
         return web.Response()
     finally:
         connection.on_end = None
 
 
-def _start(open_request: OpenRequest) -> str | None:
+def _start(open_request: OpenRequest, run_id: str | None) -> None:
     request = open_request.request
     headers = request.headers
-    run_id = run_of_path(request.rel_url.raw_path)
     record = RequestStarted(
         time=open_request.now(),
         request=open_request.number,
@@ -71,10 +76,10 @@ def _start(open_request: OpenRequest) -> str | None:
         content_length=request.content_length,
     )
     open_request.backend.write(record)
-    return run_id
 
 
 def _refuse_head(open_request: OpenRequest, run_id: str | None) -> Answer | None:
+    """Give the answer that turns a request away by its head alone; where it is None, the run has begun."""
     request, backend = open_request.request, open_request.backend
     authorization = request.headers.get(hdrs.AUTHORIZATION)
     refusal = backend.access.refuse(method=request.method, run_id=run_id, authorization=authorization)
@@ -264,6 +269,7 @@ class Exchange:
     def _take_late(self) -> None:
         if _refuse_head(self._open, self._run.run_id) is not None:
             return
+        self._ingest.run = self._open.backend.run(self._run.run_id)  # a blank one may have been forgotten meanwhile
         now = self._open.now()
         if self._ingest.take(self._body.lines, time=now) is not None:
             return

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable
 from random import Random
-from typing import Final, TypeVar
+from typing import Final, TypeVar, get_args
 
 import msgspec
 
@@ -129,6 +129,12 @@ class FaultPlan:
         for each in self._all():
             each.struck = 0
         self._before_kind.clear()
+
+    def forget(self, run_id: str) -> None:
+        """Count the requests of a run anew, which is forgotten."""
+        for kind in get_args(RequestKind):
+            self._seen.pop((run_id, kind), None)
+        self._before_kind.pop(run_id, None)
 
     def open_request(self, run_id: str) -> "RequestFaults":
         """Count a request whose kind isn't known yet, and give what strikes it whatever its kind."""

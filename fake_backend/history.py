@@ -9,6 +9,7 @@ to thirty times as much. Besides, it is as JSON that most of them are read.
 """
 
 from bisect import bisect_right
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -96,14 +97,35 @@ class History:
 
     Where it is bounded, its records are together no larger than `MOST_BYTES` (but for the last one).
 
+    A head that names no run that `is_run` knows was turned away, and begins none here. Once the last record of a run is
+    forgotten, `on_unheard` is called with the run, and tells whether its index may be forgotten too.
+
     Ids rise by one over the whole life of the backend. `reset` forgets everything, uses up an id of its own
     (`began`), and counts anew what was forgotten: a cursor below `began` is one from before.
     """
 
-    __slots__ = ("_all", "_bytes", "_keep_last", "_run_of_request", "_runs", "began", "last_id")
+    __slots__ = (
+        "_all",
+        "_bytes",
+        "_is_run",
+        "_keep_last",
+        "_on_unheard",
+        "_run_of_request",
+        "_runs",
+        "began",
+        "last_id",
+    )
 
-    def __init__(self, keep_last: int | None = None) -> None:
+    def __init__(
+        self,
+        keep_last: int | None = None,
+        *,
+        is_run: Callable[[str], bool] = lambda _: True,
+        on_unheard: Callable[[str], bool] = lambda _: False,
+    ) -> None:
         self._keep_last = keep_last
+        self._is_run = is_run
+        self._on_unheard = on_unheard
         self.last_id = 0
         self._begin()
 
@@ -168,7 +190,10 @@ class History:
         oldest = self._all.forget_oldest()
         self._bytes -= len(oldest.written)
         if oldest.run_id is not None:
-            self._runs[oldest.run_id].forget_oldest()  # the oldest of all is the oldest of its run
+            run = self._runs[oldest.run_id]
+            run.forget_oldest()  # the oldest of all is the oldest of its run
+            if not len(run) and self._on_unheard(oldest.run_id):
+                del self._runs[oldest.run_id]
         if oldest.ends is not None:
             self._run_of_request.pop(oldest.ends, None)
 
@@ -177,8 +202,9 @@ class History:
             case LineReceived(run_id=run_id) | CompletionReceived(run_id=run_id) | StateSet(run_id=run_id):
                 return run_id
             case RequestStarted(request=number, run_id=run_id):
-                if run_id is not None:
-                    self._run_of_request[number] = run_id
+                if run_id is None or not self._is_run(run_id):
+                    return None
+                self._run_of_request[number] = run_id
                 return run_id
             case BackendWentDown() | BackendCameUp():
                 return None

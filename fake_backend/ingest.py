@@ -65,20 +65,26 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class Run:
     """The state of one run, and the events it accepted (none where `keep_events` is False).
 
-    `epoch` is that of the writer that has fenced the run, 0 where none has. `times_set` counts how often its state was
-    changed from outside.
+    `epoch` is that of the writer that has fenced the run, 0 where none has. `requests` counts those at work on it, and
+    `times_set` how often its state was changed from outside.
     """
 
-    __slots__ = ("complete", "epoch", "events", "keep_events", "last_accepted_seq", "run_id", "times_set")
+    __slots__ = ("complete", "epoch", "events", "keep_events", "last_accepted_seq", "requests", "run_id", "times_set")
 
     def __init__(self, run_id: str, *, keep_events: bool = True) -> None:
         self.run_id = run_id
         self.last_accepted_seq = 0
         self.complete = False
         self.epoch = 0
+        self.requests = 0
         self.times_set = 0
         self.keep_events = keep_events
         self.events: list[dict[str, Any]] = []
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether the run is as one that just begins."""
+        return not (self.last_accepted_seq or self.complete or self.epoch or self.events)
 
     def forget(self) -> None:
         """Begin anew. What is under way goes on from here."""
@@ -90,7 +96,7 @@ class Run:
 
 
 class RequestIngest:
-    """The work of one request on a run: lines in, records out, and the answer.
+    """The work of one request on a `run`: lines in, records out, and the answer.
 
     `write` is given a record of every decision. While `ignoring` is set, lines are read and not taken; `partial`
     sets it in time. `poisons` say which lines are refused for their content, and `duplicated_by` that a 200 tells all
@@ -103,7 +109,6 @@ class RequestIngest:
         "_limits",
         "_own_count",
         "_request",
-        "_run",
         "_write",
         "accepted",
         "duplicate",
@@ -112,10 +117,11 @@ class RequestIngest:
         "lines",
         "partial",
         "poisons",
+        "run",
     )
 
     def __init__(self, run: Run, *, request: int, write: Write, limits: Limits) -> None:
-        self._run = run
+        self.run = run
         self._request = request
         self._write = write
         self._limits = limits
@@ -135,7 +141,7 @@ class RequestIngest:
 
         It is a fault: number 4 may then be stored twice, if this request and another both stood at 3.
         """
-        self._own_count = self._run.times_set, self._run.last_accepted_seq
+        self._own_count = self.run.times_set, self.run.last_accepted_seq
 
     def take(self, lines: Iterable[bytes], *, time: float) -> Answer | None:
         """Decide lines in order, up to the first that is refused; give the answer that refuses it, or None."""
@@ -153,18 +159,18 @@ class RequestIngest:
     def refuse_overflow(self, overflow: Overflow, *, time: float) -> Answer:
         """Refuse what goes past a limit of bytes. The line in question was never read whole."""
         if overflow == "request":
-            return answers.request_too_large(self._run.last_accepted_seq)
+            return answers.request_too_large(self.run.last_accepted_seq)
         self.lines += 1
         record = LineReceived(
             time=time,
             request=self._request,
-            run_id=self._run.run_id,
+            run_id=self.run.run_id,
             size=self._limits.max_line_bytes + 1,
             decision="too-large",
             well_formed=False,
         )
         self._write(record)
-        return answers.line_too_large(self._run.last_accepted_seq)
+        return answers.line_too_large(self.run.last_accepted_seq)
 
     def finish(self, *, time: float, header_final_seq: int | None = None) -> Answer:
         """Decide the completion, if one was asked for, now that the body has ended; give the request's answer.
@@ -183,10 +189,10 @@ class RequestIngest:
         if self.duplicated_by is not None and self.accepted:
             self._record_fault(self.duplicated_by, time)
             return answers.taken(
-                accepted=0, duplicate=self.accepted + self.duplicate, last_accepted_seq=self._run.last_accepted_seq
+                accepted=0, duplicate=self.accepted + self.duplicate, last_accepted_seq=self.run.last_accepted_seq
             )
         return answers.taken(
-            accepted=self.accepted, duplicate=self.duplicate, last_accepted_seq=self._run.last_accepted_seq
+            accepted=self.accepted, duplicate=self.duplicate, last_accepted_seq=self.run.last_accepted_seq
         )
 
     def refuse_completion_headers(self, text: str, *, time: float) -> Answer:
@@ -225,7 +231,7 @@ class RequestIngest:
                 assert_never(parsed)
 
     def _take_event(self, parsed: EventLine, line: bytes, time: float) -> Answer | None:
-        run = self._run
+        run = self.run
         self._events += 1
         expected = self._stands_at() + 1
         decision: LineDecision
@@ -252,9 +258,9 @@ class RequestIngest:
 
     def _stands_at(self) -> int:
         """Give the number that the next line is held against, less one."""
-        if self._own_count is not None and self._own_count[0] != self._run.times_set:
+        if self._own_count is not None and self._own_count[0] != self.run.times_set:
             self.count_alone()  # what is set from outside is seen by all
-        return self._run.last_accepted_seq if self._own_count is None else self._own_count[1]
+        return self.run.last_accepted_seq if self._own_count is None else self._own_count[1]
 
     def _poison_in(self, line: bytes) -> Poison | None:
         return next((poison for poison in self.poisons if poison.containing.encode() in line), None)
@@ -263,7 +269,7 @@ class RequestIngest:
         self._record_fault(poison, time)
         self._record_line(parsed, line, "refused", time)
         if poison.status == 413:  # noqa: PLR2004 - as the fault says it: Too Large
-            return answers.line_too_large(self._run.last_accepted_seq)
+            return answers.line_too_large(self.run.last_accepted_seq)
         return answers.bad_request("Event payload must be an object")
 
     def _ignore(self, line: bytes, time: float) -> None:
@@ -271,7 +277,7 @@ class RequestIngest:
         self._record_line(parsed if isinstance(parsed, EventLine) else None, line, "ignored", time)
 
     def _complete(self, final_seq: int, by: Literal["line", "headers"], time: float) -> Answer | None:
-        run = self._run
+        run = self.run
         refusal: Answer | None = None
         decision: CompletionDecision
         if run.complete:
@@ -294,7 +300,7 @@ class RequestIngest:
             LineReceived(
                 time=time,
                 request=self._request,
-                run_id=self._run.run_id,
+                run_id=self.run.run_id,
                 size=len(line),
                 decision=decision,
                 seq=None if parsed is None else parsed.seq,
@@ -311,7 +317,7 @@ class RequestIngest:
             CompletionReceived(
                 time=time,
                 request=self._request,
-                run_id=self._run.run_id,
+                run_id=self.run.run_id,
                 final_seq=final_seq,
                 by=by,
                 decision=decision,

@@ -341,7 +341,7 @@ def _print_summary(ended: FakeBackend) -> None:
     if runs:
         Console().print(table)
     else:
-        click.echo("No run was named by any request.")
+        click.echo("No request has reached a run.")
     if ended.forgotten:
         click.echo(f"{ended.forgotten} records were forgotten; the last {len(ended.history)} were kept (--keep).")
 

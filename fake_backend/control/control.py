@@ -125,6 +125,15 @@ class Control:
         self._requests = 0
         self.news.tell()
 
+    def may_forget(self, run_id: str) -> bool:
+        """Whether nothing goes on in a run, and nothing was accepted in it."""
+        tally = self.tally.runs.get(run_id)
+        return tally is None or not (tally.accepted or tally.in_flight)
+
+    def forget_run(self, run_id: str) -> None:
+        """Forget a run of which no record is left."""
+        self.tally.forget(run_id)
+
     def is_own(self, request: web.BaseRequest) -> bool:
         """Whether a request is answered here, and not by the ingest routes."""
         return _OWN_PATH.fullmatch(request.rel_url.raw_path) is not None

@@ -175,5 +175,5 @@ def _size_of_event(event: Event) -> int:
 def _run(control: Control, run_id: str) -> RunState:
     run = control.run(run_id)
     if run is None:
-        raise RefusedError(404, f"no request has named a run {run_id!r}")
+        raise RefusedError(404, f"no request has reached a run {run_id!r}")
     return run

@@ -151,11 +151,8 @@ class _Stream:
             await self._response.send(faults.decode(), event="faults")
 
     def _changed_runs(self) -> list[RunState]:
-        tallies = self._control.tally.runs
-        names = tallies if self._run_id is None else [self._run_id]
-        return [
-            self._control.state_of(name, tally)
-            for name in names
-            if (tally := tallies.get(name)) is not None
-            and (tally.changed > self._changes_after or name in self._moving)
-        ]
+        tally = self._control.tally
+        names = self._moving.union(tally.changed_after(self._changes_after))
+        wanted = names if self._run_id is None else names & {self._run_id}
+        known = [(name, tally.runs[name]) for name in wanted if name in tally.runs]
+        return [self._control.state_of(*each) for each in sorted(known, key=lambda each: each[1].began)]

@@ -1,6 +1,7 @@
 """What is known of each run from its records: counts, what is under way, how fast, and when something last happened."""
 
-from collections import deque
+from collections import OrderedDict, deque
+from itertools import takewhile
 from typing import Final
 
 from fake_backend.access import DEFAULT_WORKSPACE, workspace_of_path
@@ -21,11 +22,12 @@ _BUCKETS_A_SECOND: Final = 4
 
 
 class RunTally:
-    """The counts of one run. They are never forgotten but by a reset, and cost the same however long it goes on."""
+    """The counts of one run. They cost the same however long it goes on."""
 
     __slots__ = (
         "_recent",
         "accepted",
+        "began",
         "changed",
         "duplicates",
         "faults",
@@ -35,14 +37,16 @@ class RunTally:
         "workspace",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, began: int) -> None:
+        self.began = began
+        """The id of its first record."""
         self.requests = 0
         self.in_flight = 0
         self.accepted = 0
         self.duplicates = 0
         self.faults = 0
         self.last_time = 0.0
-        self.changed = 0
+        self.changed = began
         """The id of its last record."""
         self.workspace = DEFAULT_WORKSPACE
         """That of the last request that named the run."""
@@ -89,15 +93,27 @@ class RunTally:
 class Tally:
     """All runs that a record was about, in the order in which they were first heard of."""
 
-    __slots__ = ("runs",)
+    __slots__ = ("_by_change", "runs")
 
     def __init__(self) -> None:
         self.runs: dict[str, RunTally] = {}
+        self._by_change: OrderedDict[str, RunTally] = OrderedDict()
 
     def note(self, entry: Entry, record: BackendRecord) -> None:
         """Count a record, if it is about a run."""
-        if entry.run_id is not None:
-            run = self.runs.get(entry.run_id)
+        run_id = entry.run_id
+        if run_id is not None:
+            run = self.runs.get(run_id)
             if run is None:
-                run = self.runs[entry.run_id] = RunTally()
+                run = self.runs[run_id] = self._by_change[run_id] = RunTally(entry.id)
+            self._by_change.move_to_end(run_id)
             run.note(entry.id, record)
+
+    def changed_after(self, entry_id: int) -> list[str]:
+        """Give the runs that a record with an id above `entry_id` was about, without a look at the others."""
+        return list(takewhile(lambda run_id: self.runs[run_id].changed > entry_id, reversed(self._by_change)))
+
+    def forget(self, run_id: str) -> None:
+        """Forget a run."""
+        self.runs.pop(run_id, None)
+        self._by_change.pop(run_id, None)

@@ -181,7 +181,7 @@ async def test_the_command_serves_the_control_api(capsys: pytest.CaptureFixture[
         assert response.status == 200
     os.kill(os.getpid(), signal.SIGINT)
     await asyncio.wait_for(serving, PATIENCE)
-    assert "No run was named by any request." in capsys.readouterr().out
+    assert "No request has reached a run." in capsys.readouterr().out
 
 
 async def test_no_name_of_a_run_drives_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
@@ -210,7 +210,7 @@ async def test_a_run_of_the_command_without_requests_says_so(capsys: pytest.Capt
         said += capsys.readouterr().out
     os.kill(os.getpid(), signal.SIGINT)
     await asyncio.wait_for(serving, PATIENCE)
-    assert "No run was named by any request." in capsys.readouterr().out
+    assert "No request has reached a run." in capsys.readouterr().out
 
 
 async def test_a_port_in_use_is_an_error_of_the_command() -> None:

@@ -1,5 +1,6 @@
 """The records that a backend keeps: the last so many, by run and by cursor, with the count of what was forgotten."""
 
+import asyncio
 import tracemalloc
 from typing import Any
 
@@ -7,10 +8,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fake_backend import BackendCameUp, FakeBackend, LineReceived, RequestStarted, StateSet
+from fake_backend import (
+    BackendCameUp,
+    FakeBackend,
+    FaultRule,
+    LateAccept,
+    Latency,
+    LineReceived,
+    RequestStarted,
+    StateSet,
+    Status,
+)
 from fake_backend.history import Entry, History
 from fake_backend.records import AnswerSent, BackendRecord, FaultStruck, decode_record, encode_record
-from tests.fake_backend.wire import client_of, event_lines
+from tests.fake_backend.virtual_time import in_virtual_time
+from tests.fake_backend.wire import Watch, client_of, event_line, event_lines
 
 RUNS = ("a", "b", None)
 
@@ -188,3 +200,53 @@ def test_a_history_that_makes_no_sense_is_refused(arguments: dict[str, object], 
     """The message names the value, and what would be right."""
     with pytest.raises(ValueError, match=error):
         FakeBackend(**arguments)  # type: ignore[arg-type]
+
+
+async def test_a_run_that_took_nothing_is_forgotten_with_its_last_record() -> None:
+    """Who asks for number after number of run after run makes no memory grow; a run with an event stays."""
+    rule = FaultRule(fault=Status(status=503), of="sync", requests=(1,))
+    async with FakeBackend(keep_last=9, control=True, faults=[rule]) as backend, client_of(backend) as client:
+        await client.post(event_line(1), run="kept")
+        for number in range(50):
+            assert (await client.post(run=f"run-{number}"))[0] == 503
+        assert [state.run_id for state in backend.run_states()] == ["kept", "run-47", "run-48", "run-49"]
+        assert len(backend._runs._runs) == len(backend._plan._seen) / 2 == 4
+        assert (await client.post(run="run-0"))[0] == 503, "it begins anew"
+        assert (await client.post(event_line(2), run="kept"))[1]["last_accepted_seq"] == 2
+
+
+@in_virtual_time
+async def test_a_run_is_not_forgotten_while_a_request_is_at_work_on_it() -> None:
+    """Its records may all be forgotten; what the request takes later is there all the same."""
+    rules = [
+        FaultRule(fault=Latency(seconds=0.1, phase="before-accept"), run_id="slow", times=1),
+        FaultRule(fault=LateAccept(seconds=0.1), run_id="late", times=1),
+    ]
+    watch = Watch()
+    async with FakeBackend(keep_last=3, faults=rules, on_record=watch) as backend, client_of(backend) as client:
+        slow = asyncio.ensure_future(client.post(event_line(1), run="slow"))
+        await client.post(event_line(1), run="late")
+        await watch.until(FaultStruck, count=2)
+        for number in range(5):
+            await client.post(run=f"run-{number}")
+        assert not {getattr(record, "run_id", None) for record in backend.history} & {"slow", "late"}
+        await slow
+        await watch.until(LineReceived, count=2)
+        for run in ("slow", "late"):
+            assert (await client.post(run=run))[1]["last_accepted_seq"] == 1
+
+
+async def test_a_request_that_is_turned_away_makes_no_run() -> None:
+    """Nothing but its records is kept of it; in a run that is there, it counts."""
+    async with FakeBackend(control=True, tokens={"good": None}) as backend:
+        async with client_of(backend, Authorization="Bearer bad") as client:
+            assert (await client.post(event_line(1), run="a"))[0] == 401
+            async with client.session.get(backend.ingest_url("b")) as response:
+                assert response.status == 405
+        assert (backend.run_states(), len(backend._runs._runs), len(backend.history)) == ([], 0, 4)
+        async with client_of(backend, Authorization="Bearer good") as client:
+            assert (await client.post(event_line(1), run="a"))[0] == 200
+        async with client_of(backend, Authorization="Bearer bad") as client:
+            assert (await client.post(event_line(2), run="a"))[0] == 401
+        (state,) = backend.run_states()
+        assert (state.run_id, state.requests, state.accepted) == ("a", 2, 1)

@@ -171,8 +171,8 @@ async def test_a_run_that_does_not_exist_cannot_be_changed() -> None:
         assert await ask.post("other", b"") == 404
         error = "'other' is none of the known_runs this backend was given"
         assert await ask("PATCH", "/_fake/runs/other", {"complete": True}) == (404, {"error": error})
-        _, run = await ask("GET", "/_fake/runs/other")
-        assert (run["requests"], run["last_accepted_seq"], run["complete"]) == (1, 0, False)
+        error = "no request has reached a run 'other'"
+        assert await ask("GET", "/_fake/runs/other") == (404, {"error": error})
 
 
 async def test_events_are_told_by_kind_and_by_cursor(ask: Asker) -> None:

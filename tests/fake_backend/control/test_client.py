@@ -124,7 +124,7 @@ async def test_what_the_backend_refuses_is_an_error_with_its_words() -> None:
     """Each names the method and the address, too."""
     async with controlled() as (ask, control):
         with pytest.raises(
-            FakeBackendError, match=r"GET http://\S+/_fake/runs/a%2Fb: no request has named a run 'a/b'"
+            FakeBackendError, match=r"GET http://\S+/_fake/runs/a%2Fb: no request has reached a run 'a/b'"
         ):
             await control.run("a/b")
         with pytest.raises(FakeBackendError, match=r"POST .*: kind is 'latncy'; it is one of"):
