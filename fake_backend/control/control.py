@@ -135,8 +135,10 @@ class Control:
         self.tally.forget(run_id)
 
     def is_own(self, request: web.BaseRequest) -> bool:
-        """Whether a request is answered here, and not by the ingest routes."""
-        return _OWN_PATH.fullmatch(request.rel_url.raw_path) is not None
+        """Whether a request is answered here, and not by the ingest routes: by its path, or because a page sends it."""
+        return _OWN_PATH.fullmatch(request.rel_url.raw_path) is not None or self._guard.is_of_another_page(
+            request, port=self._port()
+        )
 
     async def answer(self, request: web.BaseRequest, connection: Connection) -> web.StreamResponse:
         """Answer a request to a path of ours."""

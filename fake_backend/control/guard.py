@@ -1,5 +1,8 @@
 """Who is answered: no web page of others, neither by its own requests nor by a name that it points at this machine.
 
+That holds for the ingest routes too, where it is a page that asks. Programs may ask for those by whatever name: senders
+reach a backend by names that it doesn't know.
+
 A browser lets any page send requests to a server on the loopback interface. That a page can't read the answers is no
 help against requests that change something; and a name whose address is changed to 127.0.0.1 after the page was loaded
 (DNS rebinding) makes even the answers readable. The name in `Host` is then still the page's, and is what gives it away.
@@ -15,8 +18,10 @@ from fake_backend.control.call import RefusedError
 
 _LOOPBACK: Final = {"localhost", "127.0.0.1", "[::1]"}
 
+_SITE: Final = "Sec-Fetch-Site"
+
 _OWN_SITE: Final = {"same-origin", "none"}
-"""What `Sec-Fetch-Site` says of a request by the page that is served here, and of an address that a person typed."""
+"""What that header says of a request by the page that is served here, and of an address that a person typed."""
 
 
 class Guard:
@@ -32,6 +37,16 @@ class Guard:
         self._own = None if _is_any(host) else f"[{host}]".lower() if ":" in host else host.lower()
         self._allowed = {name.lower() for name in allowed}
 
+    def is_of_another_page(self, request: web.BaseRequest, *, port: int) -> bool:
+        """Whether a request is that of a web page, and not to be answered."""
+        if hdrs.ORIGIN not in request.headers and _SITE not in request.headers:
+            return False  # no browser sends an order without either
+        try:
+            self.check(request, port=port)
+        except RefusedError:
+            return True
+        return False
+
     def check(self, request: web.BaseRequest, *, port: int) -> None:
         """Raise RefusedError (403) unless a request may go on. `port` is the one that the backend listens on."""
         host = request.headers.get(hdrs.HOST, "").lower()
@@ -44,9 +59,9 @@ class Guard:
         origin = request.headers.get(hdrs.ORIGIN)
         if origin is not None and origin.lower() != f"http://{host}":
             raise RefusedError(403, f"Origin is {origin!r:.300}; pages of other origins may not ask this backend")
-        site = request.headers.get("Sec-Fetch-Site")
+        site = request.headers.get(_SITE)
         if site is not None and site not in _OWN_SITE:
-            raise RefusedError(403, f"Sec-Fetch-Site is {site!r:.300}; pages of other sites may not ask this backend")
+            raise RefusedError(403, f"{_SITE} is {site!r:.300}; pages of other sites may not ask this backend")
 
     def _knows(self, host: str, port: int, request: web.BaseRequest) -> bool:
         name, colon, said_port = host.rpartition(":")

@@ -11,6 +11,8 @@ from fake_backend.control.guard import Guard
 from tests.fake_backend.control.asking import TOKEN, asking
 from tests.fake_backend.wire import event_lines
 
+INGEST = "/v1/runs/run/ingest"
+
 
 @pytest.mark.parametrize(
     ("headers", "error"),
@@ -85,11 +87,38 @@ async def test_names_can_be_allowed() -> None:
 
 
 async def test_senders_come_by_any_name() -> None:
-    """The ingest routes stay as they are: a sender's Host is its own business."""
+    """A sender's Host is its own business."""
     async with asking(FakeBackend(control=True)) as ask:
-        headers = TOKEN | {"Host": "backend.example", "Origin": "http://elsewhere.example"}
-        path = "/v1/runs/run/ingest"
-        assert (await ask("POST", path, body=event_lines(1, 2), headers=headers))[0] == 200
+        headers = TOKEN | {"Host": "backend.example"}
+        assert (await ask("POST", INGEST, body=event_lines(1, 2), headers=headers))[0] == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://evil.example", "Content-Type": "text/plain"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Host": "evil.example:{port}", "Origin": "http://evil.example:{port}", **TOKEN},
+    ],
+    ids=str,
+)
+async def test_no_page_is_a_sender(headers: dict[str, str]) -> None:
+    """What a foreign page posts to an ingest route leaves no trace, a name that was pointed at this machine or not."""
+    async with asking(FakeBackend(control=True)) as ask:
+        port = ask.backend.url.rpartition(":")[2]
+        sent = {name: value.format(port=port) for name, value in headers.items()}
+        for path in (INGEST, "/api/projects/1/tasks/2/runs/run/event_stream/"):
+            assert (await ask("POST", path, body=event_lines(1, 2), headers=sent))[0] == 403
+        assert (ask.backend.history, ask.backend.run_states()) == ([], [])
+
+
+async def test_its_own_page_may_send() -> None:
+    """Whoever tries a sender out on the page's console is no stranger."""
+    async with asking(FakeBackend(control=True)) as ask:
+        headers = TOKEN | {"Origin": ask.backend.url, "Sec-Fetch-Site": "same-origin"}
+        assert (await ask("POST", INGEST, body=event_lines(1, 2), headers=headers))[0] == 200
 
 
 @pytest.mark.parametrize(
