@@ -28,6 +28,9 @@ StreamKey: TypeAlias = Annotated[
     Stream, Meta(description="which way: upstream is the body of the request, downstream the whole answer")
 ]
 
+LONGEST: Final = 366 * 24 * 3600
+"""How many seconds a fault may last: a year. Nobody waits for more, and a backend that is down can't be told so."""
+
 _TIMES: Final = ("seconds", "jitter", "delay")
 
 
@@ -45,8 +48,14 @@ def check_point(phase: Phase, lines: int) -> None:
 
 def check_seconds(seconds: float, name: str = "seconds") -> None:
     """Raise ValueError for what is no duration."""
+    if not 0 <= seconds <= LONGEST:
+        raise ValueError(f"{name} is {seconds}; it is a duration, from 0 to {LONGEST} seconds (a year)")
+
+
+def check_moment(seconds: float, name: str) -> None:
+    """Raise ValueError for what is no moment since a backend began."""
     if not (seconds >= 0 and math.isfinite(seconds)):
-        raise ValueError(f"{name} is {seconds}; it is a duration, from 0")
+        raise ValueError(f"{name} is {seconds}; it is a number of seconds, from 0")
 
 
 def check_at_least(least: int, value: int, name: str, what: str) -> None:

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from fake_backend.faults.answers import BufferRequest, Duplicate, LateAccept, Overlap, Partial, Poison, Status
-from fake_backend.faults.base import check_seconds, scaled_times
+from fake_backend.faults.base import check_moment, scaled_times
 from fake_backend.faults.connection import CloseOnReuse, Down, IdleCut, ResetPeer, SlowClose, Timeout
 from fake_backend.faults.state import CompletedElsewhere, ExpireToken, Fence, ForeignWriter, Forget
 from fake_backend.faults.timing import Latency, Stall
@@ -105,8 +105,8 @@ class FaultRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         return msgspec.structs.replace(self, fault=msgspec.structs.replace(self.fault, **changes), between=between)
 
     def _check_between(self, start: float, end: float) -> None:
-        check_seconds(start, "the start of between")
-        check_seconds(end, "the end of between")
+        check_moment(start, "the start of between")
+        check_moment(end, "the end of between")
         if end <= start:
             raise ValueError(f"between is from {start} to {end}; it ends later than it starts")
 
