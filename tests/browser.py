@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
@@ -41,7 +41,7 @@ def chromium() -> Iterator[Browser]:
             browser.close()
 
 
-def missing(what: str) -> None:
+def missing(what: str) -> NoReturn:
     """Skip the test that needs what isn't here, or fail it where everything has to be."""
     if os.environ.get("SENDPROOF_REQUIRE_ALL") == "1":
         pytest.fail(f"{what} is missing, and SENDPROOF_REQUIRE_ALL=1 is set")
