@@ -8,11 +8,27 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any, NoReturn
+import re
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import orjson
 
+from reference.sender.wire import line_size
+
+if TYPE_CHECKING:
+    from reference.sender import SenderConfig
+
+MOST_LEVELS: Final = 499
+"""How deep an event may be nested. Its line, which wraps it, is 500 levels deep then: more, and a backend in Python is
+about to give up, which answers 400 or 500 again and again."""
+
 _BOM = b"\xef\xbb\xbf"
+# A string without an end reaches to the end of the line.
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', flags=re.DOTALL)
+_STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+_SHOWN_DIGITS = 40
+_LARGEST_NUMBER = 2**64 - 1
 _KINDS: dict[type, str] = {
     list: "an array",
     str: "a string",
@@ -66,12 +82,23 @@ class LineSplitter:
         return line
 
 
+def most_event_bytes(config: SenderConfig) -> int:
+    """How large an event may be, so that its line is no larger than it may be whatever its number: a constant.
+
+    If it depended on the number, an event might be skipped the first time and not the second.
+    """
+    return config.max_event_bytes - line_size(_LARGEST_NUMBER, 0)
+
+
 def read_event(line: bytes) -> orjson.Fragment:
     """Read a line that isn't blank as an event, to be sent as it stands.
 
     Raises:
-        BadLineError: It isn't a JSON object in UTF-8, or holds a number that no backend can read.
+        BadLineError: It isn't a JSON object in UTF-8, is nested too deeply, or holds a number that no backend can read.
     """
+    # Counted in the line, which is what is sent: of a key that is there twice, what is parsed holds one value alone.
+    if line.count(b"[") + line.count(b"{") > MOST_LEVELS and (levels := _levels(line)) > MOST_LEVELS:
+        raise BadLineError(f"nested {levels:,} levels deep, and an event may have {MOST_LEVELS}")
     try:
         value = orjson.loads(line)
     except orjson.JSONDecodeError:
@@ -84,6 +111,23 @@ def read_event(line: bytes) -> orjson.Fragment:
     return orjson.Fragment(line.strip().replace(b"\r", b" "))
 
 
+def is_read_by_all(line: bytes) -> bool:
+    """Whether every backend takes an event: what is lawful but rare is refused by parsers that are strict.
+
+    Of what `read_event` takes, these are escaped lone surrogates, and integers past the range of a float.
+    """
+    try:
+        orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
+def _levels(line: bytes) -> int:
+    steps = (_STEPS.get(byte, 0) for byte in _STRING.sub(b"", line))
+    return max(accumulate(steps), default=0)
+
+
 def _read_with_patience(line: bytes) -> Any:
     try:
         return json.loads(line.decode(), parse_constant=_refuse_constant, parse_float=_finite_float)
@@ -91,8 +135,6 @@ def _read_with_patience(line: bytes) -> Any:
         raise BadLineError(f"not UTF-8: byte 0x{line[error.start]:02x} at byte {error.start + 1}") from error
     except json.JSONDecodeError as error:
         raise BadLineError(f"not JSON: {error.msg} at character {error.pos + 1}") from error
-    except RecursionError as error:
-        raise BadLineError("nested too deeply") from error
     except ValueError as error:
         # Python's limit for integers, which readers in Python share.
         raise BadLineError("an integer of more digits than can be read") from error
@@ -105,5 +147,6 @@ def _refuse_constant(name: str) -> NoReturn:
 def _finite_float(digits: str) -> float:
     number = float(digits)
     if math.isinf(number):
-        raise BadLineError(f"{digits} is past the range of a float")
+        shown = digits if len(digits) <= _SHOWN_DIGITS else f"{digits[:_SHOWN_DIGITS]}…"
+        raise BadLineError(f"{shown} is past the range of a float")
     return number

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reference.sender.encoding import encode_event
-from sendproof.lines import BadLineError, LineSplitter, read_event
+from sendproof.lines import BadLineError, LineSplitter, is_read_by_all, read_event
 
 NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
 VALUES = st.recursive(st.none() | st.booleans() | NUMBERS | st.text(), st.lists, max_leaves=8)
@@ -65,7 +65,7 @@ def test_white_space_around_an_event_is_left_out_and_carriage_returns_in_it_are_
         (b'{"a":1e999}', "1e999 is past the range of a float"),
         (b'{"a":"\xff"}', "not UTF-8: byte 0xff at byte 7"),
         (b'{"a":' + b"9" * 5000 + b"}", "an integer of more digits than can be read"),
-        (b'{"a":' * 100_000, "nested too deeply"),
+        (b'{"a":' * 100_000, "nested 100,000 levels deep, and an event may have 499"),
     ],
     ids=lambda value: value[:20] if isinstance(value, bytes) else "",
 )
@@ -74,6 +74,35 @@ def test_a_line_that_is_no_event_says_why(line: bytes, why: str) -> None:
     with pytest.raises(BadLineError) as caught:
         read_event(line)
     assert str(caught.value) == why
+
+
+@given(
+    event=st.recursive(st.none() | st.text('[]{}"\\x'), lambda inner: st.lists(inner, max_size=3), max_leaves=20),
+    levels=st.integers(490, 500),
+)
+def test_levels_are_counted_as_a_parser_counts_them(event: object, levels: int) -> None:
+    """Brackets within strings are none; of a key that is there twice, both values count, since both are sent."""
+    padding = json.dumps(event).encode()
+    deep = b"[" * (levels - 1) + b"]" * (levels - 1)
+    line = b'{"a":%b,"deep":%b,"deep":1,"b":%b}' % (padding, deep, padding)
+    if levels <= 499:
+        assert sent(line) == line
+    else:
+        with pytest.raises(BadLineError, match="nested 500 levels deep, and an event may have 499"):
+            read_event(line)
+
+
+def test_a_number_without_an_end_is_shown_in_part() -> None:
+    """A message fits a line."""
+    with pytest.raises(BadLineError) as caught:
+        read_event(b'{"a":%b.5}' % (b"9" * 100_000))
+    assert str(caught.value) == f"{'9' * 40}… is past the range of a float"
+
+
+def test_what_is_rare_is_told_apart_from_what_every_parser_reads() -> None:
+    """By the strictest one at hand."""
+    assert is_read_by_all(b'{"a":"\\ud83d\\ude00","b":1e2}')
+    assert not is_read_by_all(b'{"a":"\\ud83d"}')
 
 
 @given(body=st.lists(st.binary(max_size=12)).map(b"\n".join), cuts=st.lists(st.integers(0, 40)))
