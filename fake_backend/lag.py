@@ -98,6 +98,8 @@ class Lag:
 
     def _on_timer(self) -> None:
         self._is_timed = False
+        ingest = self._ingest
+        ingest.run = self._open.backend.run(ingest.run.run_id)  # a blank one may have been forgotten meanwhile
         self._take_due()
         self._set_timer()
 

@@ -15,6 +15,7 @@ from fake_backend import (
     LateAccept,
     Latency,
     LineReceived,
+    Overlap,
     RequestStarted,
     StateSet,
     Status,
@@ -22,7 +23,7 @@ from fake_backend import (
 from fake_backend.history import Entry, History
 from fake_backend.records import AnswerSent, BackendRecord, FaultStruck, decode_record, encode_record
 from tests.fake_backend.virtual_time import in_virtual_time
-from tests.fake_backend.wire import Watch, client_of, event_line, event_lines
+from tests.fake_backend.wire import Watch, client_of, connected, event_line, event_lines, request_bytes
 
 RUNS = ("a", "b", None)
 
@@ -234,6 +235,22 @@ async def test_a_run_is_not_forgotten_while_a_request_is_at_work_on_it() -> None
         await watch.until(LineReceived, count=2)
         for run in ("slow", "late"):
             assert (await client.post(run=run))[1]["last_accepted_seq"] == 1
+
+
+@in_virtual_time
+async def test_a_run_whose_lines_are_taken_when_its_client_has_gone_has_them() -> None:
+    """Also where it was blank, and all that was known of it was forgotten before the first of them."""
+    watch = Watch()
+    rules = [FaultRule(fault=Overlap(seconds=1.0), run_id="left")]
+    async with FakeBackend(keep_last=3, faults=rules, on_record=watch) as backend, client_of(backend) as client:
+        async with connected(backend) as (_, writer):
+            writer.write(request_bytes(backend, event_line(1), run="left"))
+            await watch.until(FaultStruck)
+        for number in range(5):
+            await client.post(run=f"run-{number}")
+        assert "left" not in backend._runs
+        await watch.until(LineReceived)
+        assert (await client.post(run="left"))[1]["last_accepted_seq"] == 1
 
 
 async def test_a_request_that_is_turned_away_makes_no_run() -> None:

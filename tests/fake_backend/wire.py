@@ -71,6 +71,7 @@ class Client:
     ) -> tuple[int, dict[str, Any]]:
         """Post a body to a run; give the status and the parsed answer, which is empty where it is a proxy's page."""
         async with self.session.post(self.backend.ingest_url(run), data=body, headers=headers) as response:
+            await response.read()
             is_json = response.content_type == "application/json"
             return response.status, await response.json() if is_json else {}
 
