@@ -31,6 +31,7 @@ type settings struct {
 	FlushDelayMS     float64 `json:"flush_delay_ms"`
 	RetryDelayMS     float64 `json:"retry_delay_ms"`
 	MaxRetryDelayMS  float64 `json:"max_retry_delay_ms"`
+	SettleDelayMS    float64 `json:"settle_delay_ms"`
 	RequestTimeoutMS float64 `json:"request_timeout_ms"`
 }
 
@@ -115,6 +116,7 @@ func (s settings) config() Config {
 	cfg.FlushDelay = milliseconds(s.FlushDelayMS)
 	cfg.RetryDelay = milliseconds(s.RetryDelayMS)
 	cfg.MaxRetryDelay = milliseconds(s.MaxRetryDelayMS)
+	cfg.SettleDelay = milliseconds(s.SettleDelayMS)
 	cfg.RequestTimeout = milliseconds(s.RequestTimeoutMS)
 	return cfg
 }

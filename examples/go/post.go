@@ -45,6 +45,16 @@ func (a answer) isSuccess() bool { return a.status/100 == 2 && a.last >= 0 }
 // isConflict says whether it is a 409 that tells where to go on.
 func (a answer) isConflict() bool { return a.status == http.StatusConflict && a.last >= 0 }
 
+// isUnclear says whether nobody knows what became of the request, or whether the backend is still at it.
+func (a answer) isUnclear() bool {
+	switch a.status {
+	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusTooManyRequests,
+		http.StatusInternalServerError, http.StatusServiceUnavailable:
+		return false // it is done with it, whatever it took
+	}
+	return !a.isSuccess() && !a.isConflict()
+}
+
 // newTransport makes a transport of a sender's own, so that ending it closes no connection of others.
 //
 // It speaks HTTP/1.1 alone, as is the default with a dialer of one's own. Over HTTP/2 a timeout gives up a stream,

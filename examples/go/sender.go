@@ -24,6 +24,7 @@ type Config struct {
 	FlushDelay     time.Duration `json:"-"` // how long an event that comes to an idle sender waits for company
 	RetryDelay     time.Duration `json:"-"` // after the first failure; it doubles with each that follows
 	MaxRetryDelay  time.Duration `json:"-"`
+	SettleDelay    time.Duration `json:"-"` // how far apart two answers about where the backend stands are, and agree
 	RequestTimeout time.Duration `json:"-"` // of a whole request, from connecting to the end of the answer
 }
 
@@ -69,6 +70,8 @@ type Sender struct {
 
 	// What only the goroutine knows.
 	synced    bool
+	unsettled bool  // lines may still be being taken, so that one answer about where the backend stands isn't enough
+	lastSeen  int64 // what the last answer said meanwhile
 	lowered   bool  // a success named a number below base; the next is believed
 	doubt     int64 // the highest number that may have been taken without our having been told
 	alone     bool  // the oldest event goes out alone, since a window with it was refused
@@ -207,15 +210,27 @@ func (s *Sender) sync(ctx context.Context) {
 	case ans.isFinal():
 		s.over = true
 	case !ans.isSuccess():
+		s.lastSeen = unsaid
 		s.pause(ctx, ans)
 	case ans.last < s.base && !s.lowered:
 		s.lowered = true // maybe a replica that lags behind: ask again before what was delivered gets new numbers
 		s.pause(ctx, ans)
+	case !s.standsStill(ans.last):
+		sleep(s.cfg.SettleDelay, ctx.Done())
 	case s.suspected > 0:
 		s.judgeRefusal(ans.last)
 	default:
 		s.told(ans.last)
 	}
+}
+
+// standsStill says whether the backend takes nothing more of what was sent: it says the same twice, or has it all. One
+// that goes on with a request whose client is gone tells a number that is still rising, and takes what is sent from
+// there twice.
+func (s *Sender) standsStill(last int64) bool {
+	isSettled := !s.unsettled || last == s.lastSeen || last >= s.doubt
+	s.lastSeen = last
+	return isSettled
 }
 
 // send sends a window, and heeds what is said to it.
@@ -255,8 +270,10 @@ func (s *Sender) send(ctx context.Context) {
 	case ans.isSuccess() && s.told(ans.last) > 0:
 		s.failures, s.alone = 0, false
 		return
+	case ans.isUnclear():
+		s.synced, s.unsettled, s.lastSeen = false, true, unsaid
 	}
-	s.pause(ctx, ans) // and then, if nobody said what became of the window, the same goes out again
+	s.pause(ctx, ans) // and then, if a clear answer said nothing of the window, the same goes out again
 }
 
 // judgeRefusal heeds how far a refused window got. Where nothing of it was taken, its oldest event goes out alone
@@ -292,7 +309,7 @@ func (s *Sender) told(last int64) int {
 		s.refusals = 0
 	}
 	hasMoved := last != s.base+taken
-	s.base, s.doubt, s.synced, s.lowered = last, 0, true, false
+	s.base, s.doubt, s.synced, s.unsettled, s.lowered = last, 0, true, false, false
 	if hasMoved {
 		if outgrown := s.held.dropOutgrown(last, s.cfg.MaxEventBytes); outgrown > 0 {
 			s.report.Dropped["oversized"] += outgrown

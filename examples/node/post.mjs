@@ -9,6 +9,7 @@ const LARGEST_NUMBER = 2 ** 52; // one can count on from it for long, and stay e
 const IDLE_CONNECTION_MS = 30_000; // proxies forget about idle connections, some after a minute
 
 const FINAL = new Set([401, 403, 404, 410]);
+const CLEAR = new Set([400, 413, 429, 500, 503]); // the backend is done with the request, whatever it took of it
 
 /**
  * What came back: `status` is 0 where nothing did, `last` is where the backend stands, undefined where unsaid, and
@@ -32,6 +33,11 @@ class Answer {
   /** A 409 that tells where to go on. */
   get isConflict() {
     return this.status === 409 && this.last !== undefined;
+  }
+
+  /** Nobody knows what became of the request, or whether the backend is still at it. */
+  get isUnclear() {
+    return !this.isSuccess && !this.isConflict && !CLEAR.has(this.status);
   }
 }
 

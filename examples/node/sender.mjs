@@ -21,6 +21,8 @@ export class Sender {
   #base = 0;
 
   #synced = false;
+  #unsettled = false; // lines may still be being taken, so that one answer about where the backend stands isn't enough
+  #lastSeen; // what the last answer said meanwhile
   #lowered = false; // a success named a number below base; the next one is believed
   #doubt = 0; // the highest number that may have been taken without our having been told
   #alone = false; // the oldest event goes out alone, since a window with it was refused
@@ -54,6 +56,7 @@ export class Sender {
    * @param {number} config.flushDelayMs  how long an event that comes to an idle sender waits for company
    * @param {number} config.retryDelayMs  after the first failure; it doubles with each that follows
    * @param {number} config.maxRetryDelayMs
+   * @param {number} config.settleDelayMs  how far apart two answers about where the backend stands are, and agree
    * @param {number} config.requestTimeoutMs  of a whole request, from connecting to the end of the answer
    * @throws {TypeError} The URL or the token can't be used.
    */
@@ -139,15 +142,28 @@ export class Sender {
     if (answer.isFinal) {
       this.#over = true;
     } else if (!answer.isSuccess) {
+      this.#lastSeen = undefined;
       await this.#pause(answer);
     } else if (answer.last < this.#base && !this.#lowered) {
       this.#lowered = true; // maybe a replica that lags behind: ask again before what it may have gets new numbers
       await this.#pause(answer);
+    } else if (!this.#standsStill(answer.last)) {
+      await sleep(this.#config.settleDelayMs, this.#deadline.signal);
     } else if (this.#suspected > 0) {
       this.#judgeRefusal(answer.last);
     } else {
       this.#told(answer.last);
     }
+  }
+
+  /**
+   * Whether the backend takes nothing more of what was sent: it says the same twice, or has it all. One that goes on
+   * with a request whose client is gone tells a number that is still rising, and takes what is sent from there twice.
+   */
+  #standsStill(last) {
+    const isSettled = !this.#unsettled || last === this.#lastSeen || last >= this.#doubt;
+    this.#lastSeen = last;
+    return isSettled;
   }
 
   /** Sends a window, and heeds what is said to it. */
@@ -181,8 +197,12 @@ export class Sender {
       this.#failures = 0;
       this.#alone = false;
       return;
+    } else if (answer.isUnclear) {
+      this.#synced = false;
+      this.#unsettled = true;
+      this.#lastSeen = undefined;
     }
-    await this.#pause(answer); // and then, if nobody said what became of the window, the same goes out again
+    await this.#pause(answer); // and then, if a clear answer said nothing of the window, the same goes out again
   }
 
   /** The lines of the oldest events, as many as may go out together. */
@@ -230,6 +250,7 @@ export class Sender {
     this.#base = last;
     this.#doubt = 0;
     this.#synced = true;
+    this.#unsettled = false;
     this.#lowered = false;
     if (hasMoved) this.#dropOutgrown();
     return taken;
