@@ -7,12 +7,13 @@ blames nobody for the network.
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import TYPE_CHECKING, TypeAlias
 
 from conformance.hearing import TAKE_NO_TIME
 from conformance.history import BackendCameUp, BackendWentDown, NetworkTrouble
-from fake_backend.faults import CloseOnReuse, Down, ResetPeer
+from fake_backend.faults import CloseOnReuse, Down, IdleCut, ResetPeer
 from fake_backend.records import FaultStruck
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Trouble:
         self._settings = evidence.settings
         self._late = evidence.history.round_trip + evidence.history.slack
         self._heard: dict[int, bool] = {}
+        self._idle_cuts = frozenset(struck.time for struck in _cuts_of_idle_connections(evidence))
         self.outages = sorted(_outages(evidence))
         """When the backend couldn't be reached, or an attempt may have failed without its having seen any of it."""
 
@@ -58,11 +60,17 @@ class Trouble:
         """The most time that a sender may wait before the next attempt, if nobody asked it to wait longer."""
         return _JITTER * self._settings.max_retry_delay + self._late
 
-    def is_calm(self, begin: float, end: float) -> bool:
-        """Whether the backend could be reached all the time."""
+    def is_calm(self, begin: float, end: float, *, cuts_from: float = -math.inf) -> bool:
+        """Whether the backend could be reached all the time.
+
+        A connection that was cut while nothing was under way, long enough before `cuts_from` for its sender to have
+        noticed, keeps nobody from reaching it.
+        """
         # A loop, since every checker asks, and for most requests: any() would make a generator each time.
-        for began, ended in self.outages:  # noqa: SIM110
+        for began, ended in self.outages:
             if began <= end + self._late and begin <= ended + self._late:
+                if ended < cuts_from and began in self._idle_cuts:
+                    continue
                 return False
         return True
 
@@ -143,13 +151,22 @@ class Trouble:
         return began, ended + max(self.longest_delay, asked)
 
 
+def _cuts_of_idle_connections(evidence: Evidence) -> list[FaultStruck]:
+    """The cuts of connections over which nothing was under way, as far as the backend saw."""
+    return [
+        struck
+        for struck in evidence.of(FaultStruck)
+        if isinstance(struck.fault, IdleCut) and evidence.requests[struck.request].answer is not None
+    ]
+
+
 def _outages(evidence: Evidence) -> list[Interval]:
     found = [(record.time, record.time + record.seconds) for record in evidence.of(NetworkTrouble)]
     for struck in evidence.of(FaultStruck):
         match struck.fault:
             case Down(seconds=seconds):
                 found.append((struck.time, struck.time + seconds))
-            case CloseOnReuse():
+            case CloseOnReuse() | IdleCut():
                 # A request ended with its connection before anything of it was seen.
                 found.append((struck.time, struck.time))
             case _:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from conformance.contents import compact_size, content, without
 from conformance.losses import lost_events
+from fake_backend.faults import BufferRequest, IdleCut
 
 if TYPE_CHECKING:
     from conformance.evidence import Evidence
@@ -22,6 +23,8 @@ _A_BYTE = 1e-6
 """Seconds that a slow parser of JSON takes for a byte, with something to spare."""
 _IDLE_FOR_RETRY_DELAYS = 5
 _ROUND_TRIPS = 4
+_WINDOWS_TO_LEARN_BY = 2
+"""So many windows may be lost to a proxy that holds bodies back, until a sender knows better than to keep one open."""
 
 
 def enqueue_returns_at_once(evidence: Evidence, found: Findings) -> None:
@@ -50,6 +53,7 @@ def an_idle_sender_delivers_soon(evidence: Evidence, found: Findings) -> None:
     for sender, run in evidence.pairs():
         _check_that_an_idle_sender_delivers_soon(evidence, sender, run, found)
         _check_that_nothing_waits_between_requests(evidence, sender, run, found)
+        _check_that_it_learns_of_a_proxy(evidence, run, found)
 
 
 def _check_that_an_idle_sender_delivers_soon(evidence: Evidence, sender: Sender, run: Run, found: Findings) -> None:
@@ -59,7 +63,7 @@ def _check_that_an_idle_sender_delivers_soon(evidence: Evidence, sender: Sender,
     limit = settings.flush_delay + late + history.round_trip
     arrived = {content(line.event or {}): line for line in reversed(run.taken)}
     course = _course_of(evidence, run)
-    last_fault = max((each.ended_at for each in run.requests if each.faults), default=-math.inf)
+    last_fault = max((each.ended_at for each in run.requests if _may_hold_up(evidence, each)), default=-math.inf)
     last_set = max((state.time for state in run.states), default=-math.inf)
     for earlier, call in pairwise(sender.accepted):
         before = arrived.get(content(earlier.event or {}))
@@ -76,7 +80,8 @@ def _check_that_an_idle_sender_delivers_soon(evidence: Evidence, sender: Sender,
         was_idle = not under_way or is_open
         until = evidence.ended if line is None else line.time
         disturbed = last_fault > earlier.time or last_set > earlier.time
-        disturbed |= not evidence.trouble.is_calm(earlier.time, until) or bool(run.final_answers)
+        disturbed |= not evidence.trouble.is_calm(earlier.time, until, cuts_from=call.time - late)
+        disturbed |= bool(run.final_answers)
         if not was_idle or disturbed:
             continue
         if line is None and (until - call.time <= limit or call not in lost_events(evidence, sender)):
@@ -90,6 +95,48 @@ def _check_that_an_idle_sender_delivers_soon(evidence: Evidence, sender: Sender,
                 call,
                 line,
             )
+
+
+def _may_hold_up(evidence: Evidence, request: Request) -> bool:
+    """Whether a fault of a request may have held up its events, or those behind them.
+
+    A proxy that holds bodies back lets one pass at once that ends at once, as all do without a window age; and what
+    becomes of a connection after an answer has no part in it.
+    """
+    harmless: list[type] = []
+    if evidence.settings.window_age == 0:
+        harmless.append(BufferRequest)
+    if request.answer is not None:
+        harmless.append(IdleCut)
+    return not all(isinstance(fault, tuple(harmless)) for fault in request.faults)
+
+
+def _check_that_it_learns_of_a_proxy(evidence: Evidence, run: Run, found: Findings) -> None:
+    """A window that is left open behind a proxy that holds bodies back is thrown away: once, but not for ever."""
+    if len(run.senders) > 1 or run.states:
+        return
+    thrown = [each for each in run.requests if _is_thrown_away(evidence, each)]
+    found.count(len(thrown))
+    if len(thrown) > _WINDOWS_TO_LEARN_BY:
+        quiet = min(fault.seconds for fault in thrown[0].faults if isinstance(fault, BufferRequest))
+        found.violate(
+            f"{len(thrown)} windows were left open for so long that a proxy which holds bodies back threw them away, "
+            f"since nothing more came for {quiet:.3g} s",
+            thrown[0].started,
+            thrown[0].end,
+            thrown[-1].started,
+            thrown[-1].end,
+        )
+
+
+def _is_thrown_away(evidence: Evidence, request: Request) -> bool:
+    """Whether a proxy threw a body away for its being quiet, and that was nobody's doing but the sender's."""
+    if not request.faults or not all(isinstance(fault, BufferRequest) for fault in request.faults):
+        return False
+    if request.end is None or request.body is not None or request.lines:
+        return False
+    was_left = request.broken is not None and request.broken.cause != "fault"
+    return not was_left and evidence.trouble.is_calm(request.started.time, request.ended_at)
 
 
 def _check_that_nothing_waits_between_requests(evidence: Evidence, sender: Sender, run: Run, found: Findings) -> None:
@@ -155,7 +202,7 @@ def _may_rest_after(evidence: Evidence, run: Run, count: int, until: float) -> b
 def an_idle_sender_is_silent(evidence: Evidence, found: Findings) -> None:
     """LIV-3: no polling, and no empty windows, once it is known that all was done."""
     history, settings = evidence.history, evidence.settings
-    idle = _IDLE_FOR_RETRY_DELAYS * settings.retry_delay + history.round_trip + history.slack
+    idle = _IDLE_FOR_RETRY_DELAYS * settings.retry_delay + settings.settle_delay + history.round_trip + history.slack
     for sender, run in evidence.pairs():
         times = [call.time for call in sender.accepted]
         last_end = list(accumulate((each.ended_at for each in run.requests), max))

@@ -47,6 +47,14 @@ class PlainHttp:
         """Give the timeout of a request, all of it."""
         return aiohttp.ClientTimeout(total=self.settings.request_timeout)
 
+    def traces(self) -> list[aiohttp.TraceConfig]:
+        """Give what looks on as connections are made."""
+        return []
+
+    def body(self, lines: list[bytes]) -> Any:
+        """Give the body of a request."""
+        return b"\n".join(lines)
+
     async def post(self, lines: list[bytes]) -> Answer:
         """Make a request of the run, and give what came back."""
         return await self.post_to(self.settings.url, lines)
@@ -56,14 +64,14 @@ class PlainHttp:
         try:
             async with self.session.post(
                 url,
-                data=b"\n".join(lines),
+                data=self.body(lines),
                 headers=self.headers(lines),
                 allow_redirects=False,
             ) as response:
                 body = await response.text(errors="replace")
-        except (aiohttp.ClientError, TimeoutError):
+        except (aiohttp.ClientError, TimeoutError) as error:
             self.retry_after = 0.0
-            return Answer()
+            return self.no_answer(error)
         self.retry_after = self.read_retry_after(response.headers.get("Retry-After"))
         return Answer(
             status=response.status,
@@ -71,6 +79,10 @@ class PlainHttp:
             is_backends_own=self.is_backends_own_error(body),
             location=response.headers.get("Location"),
         )
+
+    def no_answer(self, _error: Exception) -> Answer:
+        """Say that nothing came back."""
+        return Answer()
 
     def read_last(self, body: str) -> int | None:
         """Read where the backend stands, if it is said beyond doubt."""

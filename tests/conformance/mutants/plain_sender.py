@@ -25,6 +25,9 @@ __all__ = ["FINAL", "OK", "Answer", "PlainSender", "Report", "create_sender"]
 
 Report: TypeAlias = dict[str, Any]
 
+CLEAR = frozenset({429, 500, 503})
+"""What a backend says that is done with a window, whatever it took; after others it may still be taking lines."""
+
 
 class PlainSender(PlainHttp):
     """Holds events as JSON, oldest first, and has one task that sends them."""
@@ -36,6 +39,8 @@ class PlainSender(PlainHttp):
         self.held: list[bytes] = []
         self.base = 0
         self.synced = False
+        self.unsettled = False  # what was sent may still be being taken, so that one answer isn't enough
+        self.last_seen: int | None = None  # what the last answer said meanwhile
         self.doubt = 0  # the highest number that may have been taken without our having been told
         self.alone = False  # the oldest event goes out alone, since a window with it was refused
         self.suspected = 0  # how many events were in a window that was refused, until it is known how far it got
@@ -135,7 +140,7 @@ class PlainSender(PlainHttp):
 
     async def work(self) -> None:
         """Send what there is to send, until it is over."""
-        async with aiohttp.ClientSession(timeout=self.timeout()) as self.session:
+        async with aiohttp.ClientSession(timeout=self.timeout(), trace_configs=self.traces()) as self.session:
             while not self.over:
                 if self.held or self.closed:
                     await self.step()
@@ -165,12 +170,25 @@ class PlainSender(PlainHttp):
         if self.is_the_end(answer, None):
             self.over = True
         elif answer.status in OK and answer.last is not None:
-            if self.suspected:
+            if not self.stands_still(answer.last):
+                await self.settle()
+            elif self.suspected:
                 self.judge_refusal(answer.last)
             else:
                 self.told(answer.last)
         else:
+            self.last_seen = None
             await self.pause()
+
+    async def settle(self) -> None:
+        """Leave the backend time for what it is still at."""
+        await asyncio.sleep(self.settings.settle_delay)
+
+    def stands_still(self, last: int) -> bool:
+        """Whether the backend takes nothing more of what was sent: it says the same twice, or has it all."""
+        is_settled = not self.unsettled or last == self.last_seen or last >= self.doubt
+        self.last_seen = last
+        return is_settled
 
     def window(self) -> list[bytes]:
         """Give the lines of the next window."""
@@ -221,6 +239,8 @@ class PlainSender(PlainHttp):
                 await self.pause()
         else:
             self.in_doubt(highest)
+            if answer.status not in CLEAR:
+                self.synced, self.unsettled, self.last_seen = False, True, None
             await self.fail()
 
     def is_the_end(self, answer: Answer, base: int | None) -> bool:
@@ -239,7 +259,7 @@ class PlainSender(PlainHttp):
         self.alone = False
 
     async def fail(self) -> None:
-        """Heed that nobody knows what became of a window: the same goes out again."""
+        """Heed that a window failed: the same goes out again, once it is known where the backend stands."""
         await self.pause()
 
     async def rebase(self, last: int) -> None:
@@ -285,7 +305,7 @@ class PlainSender(PlainHttp):
         if taken:
             self.refusals = 0
         is_moved = last != self.base + taken
-        self.base, self.doubt, self.synced = last, 0, True
+        self.base, self.doubt, self.synced, self.unsettled = last, 0, True, False
         if is_moved:
             self.drop_outgrown()
         return taken
