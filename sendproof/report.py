@@ -7,16 +7,12 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from sendproof.shipment import Shipped
+    from sendproof.shipped import Shipped
 
 
 def report_text(shipped: Shipped) -> Text:
     """Tell what became of everything: a verdict, then a row for each thing there is to say."""
-    if shipped.all_delivered:
-        verdict = ("All delivered.", "bold green")
-    else:
-        verdict = ("Not all was delivered." if _is_any_missing(shipped) else "Cut short.", "bold red")
-    text = Text.assemble(verdict)
+    text = Text.assemble(("All delivered.", "bold green") if shipped.all_delivered else (_verdict(shipped), "bold red"))
     rows = _rows(shipped)
     width = max(len(name) for name, _, _ in rows)
     for name, value, style in rows:
@@ -25,17 +21,24 @@ def report_text(shipped: Shipped) -> Text:
     return text
 
 
-def _is_any_missing(shipped: Shipped) -> bool:
-    return bool(shipped.undelivered or shipped.skipped or shipped.dropped)
+def _verdict(shipped: Shipped) -> str:
+    if shipped.is_any_missing:
+        return "Not all was delivered."
+    return "Cut short." if shipped.lines else "Nothing was sent."
 
 
 def _rows(shipped: Shipped) -> list[tuple[str, str, str]]:
     rate = shipped.delivered / shipped.seconds if shipped.seconds > 0 else 0.0
-    rows = [("delivered", f"{shipped.delivered:,}", "")]
+    there = f", behind {shipped.before:,} that were there" if shipped.before else ""
+    rows = [("delivered", f"{shipped.delivered:,}{there}", "")]
     if shipped.undelivered:
         some = f" ({shipped.unconfirmed:,} sent, but never confirmed)" if shipped.unconfirmed else ""
         rows.append(("undelivered", f"{shipped.undelivered:,}{some}", "red"))
     rows += [(str(reason), f"{count:,} by the backend", "red") for reason, count in shipped.dropped.items()]
+    if shipped.contested:
+        rows.append(("contested", f"{shipped.contested:,}, another writer's are there under their numbers", "red"))
+    if shipped.lost:
+        rows.append(("lost", f"{shipped.lost:,} by the backend, after it had confirmed them", "red"))
     if shipped.skipped:
         rows.append(("skipped", f"{_counted(shipped.skipped, 'line')}, see above", "red"))
     rows += [
@@ -45,6 +48,8 @@ def _rows(shipped: Shipped) -> list[tuple[str, str, str]]:
     ]
     if shipped.why is not None:
         rows.append(("why", shipped.why, "red"))
+    if shipped.go_on is not None:
+        rows.append(("go on", shipped.go_on, ""))
     return rows
 
 

@@ -14,13 +14,14 @@ from rich.console import Console
 from reference.sender import ConfigError, SenderConfig
 from sendproof.progress import ShippingProgress
 from sendproof.report import report_text
+from sendproof.resume import Start, StartError
 from sendproof.shipment import Shipment
 from sendproof.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sendproof.shipment import Shipped
+    from sendproof.shipped import Shipped
 
 _MOST_RETRY_DELAY = 30.0
 _SIGNAL_BASE = 128
@@ -29,20 +30,30 @@ _HELP = """Ship FILE, or standard input, one JSON object a line, into one run.
 
 Each line is an event. It arrives in order, exactly once, and byte for byte as it stands; connections that break and
 backends that restart are tried again, for as long as there is more to read and --stop-timeout after. A line is sent
-as soon as it is read, so a producer may be slow, or never end. A line that is no JSON object in UTF-8 is skipped, and
-told with its number; blank lines are ignored.
+as soon as it is read, so a producer may be slow, or never end. A line that no backend takes is skipped, and told with
+its number: no JSON object in UTF-8, too large, or nested deeper than 499 levels. Blank lines are ignored.
+
+A run that holds events already is an error, since the same input would be there twice. After a kill, or Ctrl-C, the
+same command with --resume goes on: it asks how many events the run holds, and passes over as many of the input. With
+--append, all of the input goes behind what another input, or another sender, has left there.
+
+--resume counts, and compares nothing: it is for a run that this input alone went into. It can't know of lines that the
+backend has refused, which its count leaves out. Where that was told ("rejected by the backend"), send the lines that
+are missing alone, with --append; where the report says how to go on, it says so.
 
 \b
   sendproof send events.ndjson --url https://events.example/v1/runs/my-run/ingest
+  sendproof send events.ndjson --url https://events.example/v1/runs/my-run/ingest --resume
   tail -f log.ndjson | sendproof send --url http://127.0.0.1:8787/v1/runs/demo/ingest --token any
 
 The report goes to standard output, everything else to standard error. Ctrl-C (or SIGTERM) ends the reading, drains
-what was read, and leaves the run open; a second one quits at once.
+what was read, leaves the run open, and says how to go on; a second one quits at once.
 
 \b
 Exit codes: 0    every line was delivered, and the run is complete (unless --no-complete)
             1    something was not: it was skipped, refused, or not confirmed; the report says why
-            2    an option is wrong, or FILE can't be opened
+            2    nothing was sent: an option is wrong, FILE can't be opened, or the run holds events already (with
+                 --resume: others than the first of the input)
             130  ended by Ctrl-C (143: by SIGTERM)
 """
 
@@ -58,6 +69,12 @@ class _Input(click.File):
             raise click.BadParameter("standard input is closed", ctx=ctx, param=param) from error
 
 
+class _NothingSentError(click.ClickException):
+    """The command and the run don't fit; the message says what would."""
+
+    exit_code = 2
+
+
 @click.command(help=_HELP)
 @click.argument("file", type=_Input("rb"), default="-", required=False)
 @click.option("--url", required=True, metavar="URL", help="The run's whole ingest URL, http or https.")
@@ -68,6 +85,16 @@ class _Input(click.File):
     show_envvar=True,
     metavar="TOKEN",
     help="The bearer token. The variable keeps it out of the list of processes.",
+)
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on where an earlier send of the same input ended, however it did: pass over what the run holds.",
+)
+@click.option(
+    "--append",
+    is_flag=True,
+    help="Send all of the input behind what the run holds: another part, after --no-complete or another sender.",
 )
 @click.option(
     "--no-complete",
@@ -123,21 +150,32 @@ class _Input(click.File):
     help="How long a request stays open for lines that are still to come. 0: each takes what was read by then, and "
     "its answer confirms it at once. More: fewer requests for a slow producer, confirmed as late as that.",
 )
-def send(file: IO[bytes], *, no_complete: bool, **settings: Any) -> None:
+def send(file: IO[bytes], *, resume: bool, append: bool, no_complete: bool, **settings: Any) -> None:
     """Ship an input, print the report, and exit by what it says."""
+    if resume and append:
+        raise click.UsageError(
+            "--resume passes over what the run holds, and --append doesn't: one of them, as --help explains."
+        )
+    start = Start.RESUME if resume else Start.APPEND if append else Start.NEW
     config = _config(settings)
     source = Source(file)
     console = Console(stderr=True, highlight=False)
     if file.isatty():
         console.print("Reading events from the terminal, one JSON object a line; Ctrl-D ends.", style="dim")
     with _errors_alone_logged(), ShippingProgress(console, size=source.size) as progress:
-        shipped = asyncio.run(_ship(config, source, progress, complete=not no_complete))
+        shipment = _ship(config, source, progress, complete=not no_complete, start=start)
+        try:
+            shipped = asyncio.run(shipment)
+        except StartError as error:
+            raise _NothingSentError(f"{error}.") from error
     _print_report(shipped)
     sys.exit(_exit_code(shipped))
 
 
-async def _ship(config: SenderConfig, source: Source, progress: ShippingProgress, *, complete: bool) -> Shipped:
-    return await Shipment(config, source, progress, complete=complete).run()
+async def _ship(
+    config: SenderConfig, source: Source, progress: ShippingProgress, *, complete: bool, start: Start
+) -> Shipped:
+    return await Shipment(config, source, progress, complete=complete, start=start).run()
 
 
 def _config(settings: dict[str, Any]) -> SenderConfig:
@@ -164,11 +202,7 @@ def _errors_alone_logged() -> Iterator[None]:
 
 
 def _print_report(shipped: Shipped) -> None:
-    console = Console(highlight=False)
-    with console.capture() as captured:
-        console.print(report_text(shipped), soft_wrap=True)
-    # By click, which knows what to do when nobody reads it (a closed pipe).
-    click.echo(captured.get(), nl=False, color=console.is_terminal)
+    Console(highlight=False).print(report_text(shipped), soft_wrap=True)
 
 
 def _exit_code(shipped: Shipped) -> int:

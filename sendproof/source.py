@@ -26,17 +26,18 @@ class Source:
         self._room = threading.Semaphore(_CHUNKS_AHEAD)
         self._thread: threading.Thread | None = None
         self._is_closed = False
+        self._has_ended = asyncio.Event()
         self.size = _size_left(stream)
         """How many bytes there are to read, or None where only the end will tell."""
 
+    async def end(self) -> None:
+        """Wait until the end was read ahead: what `read` hasn't given yet is all there is."""
+        self._start()
+        await self._has_ended.wait()
+
     async def read(self) -> bytes:
         """Give the next chunk; an empty one at the end. Raises OSError if it can't be read."""
-        if self._thread is None:
-            arguments = (asyncio.get_running_loop(),)
-            self._thread = threading.Thread(
-                target=self._read_ahead, args=arguments, name="sendproof-source", daemon=True
-            )
-            self._thread.start()
+        self._start()
         chunk = await self._chunks.get()
         self._room.release()
         if isinstance(chunk, Exception):
@@ -46,8 +47,16 @@ class Source:
     def close(self) -> None:
         """Read no more. What was read ahead is still given, then the end."""
         self._is_closed = True
-        self._chunks.put_nowait(b"")
+        self._take(b"")
         self._room.release()
+
+    def _start(self) -> None:
+        if self._thread is None:
+            arguments = (asyncio.get_running_loop(),)
+            self._thread = threading.Thread(
+                target=self._read_ahead, args=arguments, name="sendproof-source", daemon=True
+            )
+            self._thread.start()
 
     def _read_ahead(self, loop: asyncio.AbstractEventLoop) -> None:
         chunk: bytes | Exception = b"-"
@@ -60,9 +69,14 @@ class Source:
             except (OSError, ValueError) as error:  # a ValueError: the file was closed under it
                 chunk = error
             try:
-                loop.call_soon_threadsafe(self._chunks.put_nowait, chunk)
+                loop.call_soon_threadsafe(self._take, chunk)
             except RuntimeError:
                 return  # the loop is closed: nobody waits for it any more
+
+    def _take(self, chunk: bytes | Exception) -> None:
+        self._chunks.put_nowait(chunk)
+        if not chunk or isinstance(chunk, Exception):
+            self._has_ended.set()
 
     def _read_chunk(self) -> bytes:
         while True:

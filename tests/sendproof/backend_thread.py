@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,6 +22,11 @@ class BackendThread:
     def run(self) -> RunView:
         """The run that `url` leads to."""
         return self._backend.run("run")
+
+    @property
+    def records(self) -> Sequence[BackendRecord]:
+        """All that happened there."""
+        return self._backend.history
 
     @property
     def events(self) -> list[dict[str, Any]]:

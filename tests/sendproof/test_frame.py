@@ -61,7 +61,7 @@ def test_help_of_send_tells_about_exit_codes_and_the_hidden_token() -> None:
     """What scripts need to know is there."""
     result = CliRunner().invoke(sendproof, ["send", "--help"])
     assert result.exit_code == 0
-    for told in ("Exit codes", "SENDPROOF_TOKEN", "--no-complete", "--window-age", "130"):
+    for told in ("Exit codes", "SENDPROOF_TOKEN", "--no-complete", "--resume", "--append", "--window-age", "130"):
         assert told in result.output
 
 

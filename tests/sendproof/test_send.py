@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from fake_backend import FaultRule, Limits, ResetPeer, Status
+from fake_backend import AnswerSent, FaultRule, Limits, ResetPeer, Status
 from sendproof.commands import sendproof
 from tests.sendproof.backend_thread import TOKEN, backend_thread
 
@@ -24,6 +24,11 @@ def send(*arguments: str, stdin: bytes | None = None, url: str = NOWHERE, token:
 def lines(count: int) -> bytes:
     """So many events."""
     return b"".join(b'{"i":%d}\n' % index for index in range(count))
+
+
+def range_from(first: int) -> tuple[int, ...]:
+    """All requests from one on, as far as a test gets."""
+    return tuple(range(first, 1000))
 
 
 def test_a_file_arrives_once_and_in_order_though_every_third_answer_is_lost(tmp_path: Path) -> None:
@@ -95,26 +100,40 @@ def test_the_first_twenty_complaints_are_told_and_the_rest_counted() -> None:
 
 
 def test_a_line_over_the_size_of_an_event_is_skipped() -> None:
-    """Also where it is a little too large only with its number, and where it has no end."""
-    nearly = b'{"a":"%s"}' % (b"x" * (900_000 - len('{"a":""}')))
+    """By the same measure whatever its number, so that it is skipped again by --resume; also where it has no end."""
+    largest = b'{"a":"%s"}' % (b"x" * (899_963 - len('{"a":""}')))
+    larger = b'{"a":"%s"}' % (b"x" * (899_964 - len('{"a":""}')))
     with backend_thread() as backend:
-        result = send(stdin=b"\n".join([b'{"i":0}', nearly, b"x" * 2_000_000, b'{"i":1}']), url=backend.url)
+        result = send(stdin=b"\n".join([largest, larger, b"x" * 2_000_000, b'{"i":1}']), url=backend.url)
     assert result.exit_code == 1
-    assert backend.events == [{"i": 0}, {"i": 1}]
+    assert backend.events == [json.loads(largest), {"i": 1}]
     assert result.stderr.splitlines() == [
-        "line 2: its line is larger than max_event_bytes=900000",
-        "line 3: larger than 900,000 bytes, the most an event may have",
+        "line 2: larger than 899,963 bytes, the most an event may have",
+        "line 3: larger than 899,963 bytes, the most an event may have",
     ]
     assert "skipped    2 lines" in result.stdout
 
 
+@pytest.mark.parametrize("levels", [520, 1020, 100_000])
+def test_a_line_that_is_nested_deeper_than_backends_read_is_skipped(levels: int) -> None:
+    """It is told with its number before it is sent, and what is around it arrives; the deepest one does."""
+    deepest, deeper = (b'{"deep":%b}' % (b"[" * inner + b"]" * inner) for inner in (498, levels - 1))
+    with backend_thread() as backend:
+        result = send(stdin=b'{"i":0}\n%b\n%b\n{"i":1}\n' % (deepest, deeper), url=backend.url)
+        refusals = [record for record in backend.records if isinstance(record, AnswerSent) and record.status != 200]
+    assert result.exit_code == 1
+    assert [event.get("i") for event in backend.events] == [0, None, 1]
+    assert result.stderr == f"line 3: nested {levels:,} levels deep, and an event may have 499\n"
+    assert refusals == []
+
+
 def test_an_event_that_the_backend_refuses_is_dropped_and_shown() -> None:
-    """Its line number is not known by then; its beginning is."""
+    """With the number of its line, and its beginning."""
     with backend_thread(limits=Limits(max_line_bytes=100)) as backend:
         result = send(stdin=b'{"i":0}\n{"a":"%s"}\n{"i":1}\n' % (b"x" * 200), url=backend.url)
     assert result.exit_code == 1
     assert backend.events == [{"i": 0}, {"i": 1}]
-    assert 'rejected by the backend: 413 Event line is too large: {"a":"xxx' in result.stderr
+    assert 'line 2: rejected by the backend: 413 Event line is too large: {"a":"xxx' in result.stderr
     assert "rejected   1 by the backend" in result.stdout
 
 
@@ -133,9 +152,21 @@ def test_a_wrong_token_ends_it_at_once_and_is_not_shown() -> None:
     assert result.exit_code == 1
     assert backend.events == []
     assert "failed: 401 Invalid event ingest token" in result.stderr
-    assert "why          reading ended after line 20," in result.stdout
-    assert "401 Invalid event ingest token" in result.stdout
+    assert "Nothing was sent." in result.stdout
+    assert "read       0 lines" in result.stdout
+    assert "why        401 Invalid event ingest token" in result.stdout
+    assert "go on      with the same command: nothing was sent" in result.stdout
     assert "wrong-token" not in result.output
+
+
+def test_a_token_that_expires_ends_the_reading() -> None:
+    """The report says why, and where to go on with a new one."""
+    with backend_thread(FaultRule(fault=Status(status=401), of="data", requests=range_from(2))) as backend:
+        result = send("--max-window-events", "100", stdin=lines(50_000), url=backend.url)
+    assert result.exit_code == 1
+    assert len(backend.events) == 100
+    assert "why          reading ended after line 20,101; 401 Unauthorized" in result.stdout
+    assert "go on        with --resume, and the whole input again: line 101, or one behind it, is next" in result.stdout
 
 
 def test_the_token_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,44 +179,29 @@ def test_the_token_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_backend_that_is_not_there_is_reported() -> None:
-    """After `--stop-timeout`, with the trouble in words."""
+    """After `--stop-timeout`, with the trouble in words, whether the run is asked for its number or not."""
     result = send("--stop-timeout", "0.05", stdin=lines(3))
     assert result.exit_code == 1
     assert "retrying: ClientConnectorError" in result.stderr
-    assert "undelivered  3" in result.stdout
-    assert "run          never reached" in result.stdout
+    assert "Nothing was sent." in result.stdout
+    assert "run        never reached" in result.stdout
+    assert "why        the backend didn't say how far the run is; the last trouble was: ClientConn" in result.stdout
     assert "Cannot connect to host" in result.stdout
+    result = send("--append", "--stop-timeout", "0.05", stdin=lines(3))
+    assert result.exit_code == 1
+    assert "undelivered  3" in result.stdout
+    assert "go on        with --append, and the input from line 1 on" in result.stdout
 
 
 def test_what_was_sent_but_never_confirmed_is_told_apart() -> None:
     """It may have arrived."""
     with backend_thread(FaultRule(fault=ResetPeer(phase="after-accept"), of="data", every=1)) as backend:
-        backend_down = FaultRule(fault=Status(status=503), of="sync", requests=tuple(range(2, 1000)))
+        backend_down = FaultRule(fault=Status(status=503), of="sync", requests=range_from(3))
         backend._backend.add_fault(backend_down)
         result = send("--stop-timeout", "0.3", stdin=lines(3), url=backend.url)
     assert result.exit_code == 1
     assert "undelivered  3 (3 sent, but never confirmed)" in result.stdout
-
-
-def test_a_run_can_be_left_open() -> None:
-    """For more to follow, under the numbers that follow."""
-    with backend_thread() as backend:
-        first = send("--no-complete", stdin=lines(2), url=backend.url)
-        assert "run        open, last number 2" in first.stdout
-        assert not backend.run.complete
-        second = send(stdin=lines(1), url=backend.url)
-    assert (first.exit_code, second.exit_code) == (0, 0)
-    assert backend.run.last_accepted_seq == 3
-    assert backend.run.complete
-
-
-def test_a_run_that_is_complete_already_takes_nothing() -> None:
-    """And says so."""
-    with backend_thread() as backend:
-        send(stdin=lines(2), url=backend.url)
-        result = send(stdin=lines(1), url=backend.url)
-    assert result.exit_code == 1
-    assert "the run is closed" in result.stdout
+    assert "go on        with --resume, and the whole input again: line 1, or one behind it, is next" in result.stdout
 
 
 def test_an_empty_input_completes_the_run() -> None:

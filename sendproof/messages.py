@@ -1,0 +1,62 @@
+"""What is said while a shipment goes on: each kind of thing so often that a person reads it, and then counted."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from reference.sender import Health
+from reference.sender.foreign_text import ForeignText
+
+if TYPE_CHECKING:
+    from reference.sender import HealthChanged
+    from sendproof.progress import ShippingProgress
+
+_MOST = 20
+_EXCERPT = 60
+_LONG_WAIT = 5.0
+_STYLES = {Health.HEALTHY: "green", Health.RETRYING: "yellow", Health.FAILED: "bold red"}
+
+
+class Messages:
+    """Says what happens.
+
+    Args:
+        progress: Where it is shown.
+    """
+
+    def __init__(self, progress: ShippingProgress) -> None:
+        self._progress = progress
+        self._complaints = 0
+        self._health_changes = 0
+
+    def complain(self, message: str, *, line: int | None = None) -> None:
+        """Say what is wrong, with the number of the line that it is about."""
+        self._complaints += 1
+        if self._complaints <= _MOST:
+            self._progress.say(message if line is None else f"line {line:,}: {message}", style="yellow")
+
+    def tell_health(self, notice: HealthChanged) -> None:
+        """Say how delivery goes; that it has ended is said in any case."""
+        self._health_changes += 1
+        if self._health_changes <= _MOST or notice.health is Health.FAILED:
+            is_long = notice.retry_in is not None and notice.retry_in > _LONG_WAIT
+            wait = f"; the next attempt is in {notice.retry_in:,.0f} s" if is_long else ""
+            self._progress.say(f"{notice.health}: {notice.detail}{wait}", style=_STYLES[notice.health])
+
+    def announce(self, message: str) -> None:
+        """Say what comes next."""
+        self._progress.say(message, style="bold")
+
+    def end(self) -> None:
+        """Say how much was left out."""
+        if self._complaints > _MOST:
+            self._progress.say(f"… and {self._complaints - _MOST:,} more like these")
+        if self._health_changes > _MOST:
+            self._progress.say(f"… and {self._health_changes - _MOST:,} more changes of health")
+
+
+def excerpt(event: Any) -> str:
+    """The beginning of an event, as a line that can be printed."""
+    text = event if isinstance(event, str) else json.dumps(event, ensure_ascii=False, separators=(",", ":"))
+    return ForeignText(()).shown(text, most=_EXCERPT)
