@@ -17,6 +17,7 @@ from sendproof.report import report_text
 from sendproof.resume import Start, StartError
 from sendproof.shipment import Shipment
 from sendproof.source import Source
+from sendproof.standard_streams import never_wait, settle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,8 +47,9 @@ are missing alone, with --append; where the report says how to go on, it says so
   sendproof send events.ndjson --url https://events.example/v1/runs/my-run/ingest --resume
   tail -f log.ndjson | sendproof send --url http://127.0.0.1:8787/v1/runs/demo/ingest --token any
 
-The report goes to standard output, everything else to standard error. Ctrl-C (or SIGTERM) ends the reading, drains
-what was read, leaves the run open, and says how to go on; a second one quits at once.
+The report goes to standard output, everything else to standard error. Messages that nobody reads are lost, and hold up
+nothing. Ctrl-C (or SIGTERM) ends the reading, drains what was read, leaves the run open, and says how to go on; a
+second one quits at once.
 
 \b
 Exit codes: 0    every line was delivered, and the run is complete (unless --no-complete)
@@ -157,6 +159,7 @@ def send(file: IO[bytes], *, resume: bool, append: bool, no_complete: bool, **se
             "--resume passes over what the run holds, and --append doesn't: one of them, as --help explains."
         )
     start = Start.RESUME if resume else Start.APPEND if append else Start.NEW
+    never_wait()
     config = _config(settings)
     source = Source(file)
     console = Console(stderr=True, highlight=False)
@@ -202,6 +205,8 @@ def _errors_alone_logged() -> Iterator[None]:
 
 
 def _print_report(shipped: Shipped) -> None:
+    # Where both streams are one, messages come before it.
+    settle()
     Console(highlight=False).print(report_text(shipped), soft_wrap=True)
 
 

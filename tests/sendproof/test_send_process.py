@@ -8,8 +8,10 @@ from typing import IO
 
 import pytest
 
+from fake_backend import FaultRule, Status
 from tests.sendproof.accepted import Accepted
 from tests.sendproof.backend_thread import TOKEN, BackendThread, backend_thread
+from tests.sendproof.sinks import SINKS, Sink
 
 COMMAND = [sys.executable, "-m", "sendproof", "send", "--token", TOKEN]
 
@@ -63,16 +65,46 @@ def test_a_signal_ends_the_reading_and_drains(number: signal.Signals) -> None:
     assert b"Traceback" not in err
 
 
-def test_nobody_who_reads_the_report_is_no_reason_for_a_traceback() -> None:
-    """The other end of the pipe is closed before anything is written."""
-    with backend_thread() as backend, start(backend) as process:
-        assert process.stdout is not None
-        process.stdout.close()
-        process.stdout = None
-        _, err = process.communicate(b"{}\n", timeout=20)
-    assert process.returncode == 0
-    assert err == b""
+@pytest.mark.parametrize("sink", SINKS)
+def test_messages_that_nobody_reads_hold_no_event_up(sink: Sink) -> None:
+    """A bad line and a failure are told to a standard error that takes nothing; the events and the report arrive."""
+    lines = [b'{"i":%d}' % index for index in range(300)]
+    lines.insert(100, b"nonsense")
+    options = ["--max-window-events", "50", "--retry-delay", "0.01"]
+    with backend_thread(FaultRule(fault=Status(status=503), of="data", requests=(3,))) as backend, sink() as err:
+        command = [*COMMAND, "--url", backend.url, *options]
+        ended = subprocess.run(  # noqa: S603
+            command, input=b"\n".join(lines), stdout=subprocess.PIPE, stderr=err, timeout=60, check=False
+        )
+    assert backend.events == [{"i": index} for index in range(300)]
     assert backend.run.complete
+    assert ended.returncode == 1
+    assert b"delivered  300\n  skipped    1 line, see above" in ended.stdout
+
+
+@pytest.mark.parametrize("sink", SINKS)
+def test_a_report_that_nobody_reads_changes_no_exit_status(sink: Sink) -> None:
+    """It says what became of the events."""
+    with backend_thread() as backend, sink() as out:
+        command = [*COMMAND, "--url", backend.url]
+        ended = subprocess.run(  # noqa: S603
+            command, input=b"{}\n", stdout=out, stderr=subprocess.PIPE, timeout=60, check=False
+        )
+    assert ended.returncode == 0
+    assert b"Traceback" not in ended.stderr
+    assert backend.run.complete
+
+
+def test_where_both_streams_are_one_the_report_comes_last() -> None:
+    """Messages are written in the background, and before it all the same."""
+    with backend_thread() as backend:
+        command = [*COMMAND, "--url", backend.url]
+        ended = subprocess.run(  # noqa: S603
+            command, input=b"x\n" * 20, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False
+        )
+    told = ended.stdout.splitlines()
+    assert [line.partition(b":")[0] for line in told[:20]] == [b"line %d" % number for number in range(1, 21)]
+    assert told[20] == b"Not all was delivered."
 
 
 def test_a_terminal_shows_a_bar_and_a_hint() -> None:
