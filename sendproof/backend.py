@@ -28,10 +28,10 @@ from fake_backend import (
     ListenError,
     RequestBroken,
     RequestStarted,
-    encode_record,
 )
 from fake_backend.fault_file import load_faults
 from sendproof.faults_help import faults_help_option
+from sendproof.recorder import Recorder
 from sendproof.standard_streams import never_wait
 from sendproof.toxiproxy import in_front_of
 
@@ -271,11 +271,11 @@ async def serve(
     """
     loop = asyncio.get_running_loop()
     ledger = Ledger(click.echo, started=loop.time())
+    recorder = None if record is None else Recorder(record)
 
     def write(what: BackendRecord) -> None:
-        if record is not None:
-            record.write(encode_record(what) + b"\n")
-            record.flush()
+        if recorder is not None:
+            recorder.write(what)
         ledger.note(what)
 
     stops = asyncio.Semaphore(0)

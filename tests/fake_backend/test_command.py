@@ -133,6 +133,21 @@ async def test_the_command_in_process_serves_and_sums_up(capsys: pytest.CaptureF
     ]
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+async def test_a_record_that_finds_no_room_ends_and_the_backend_goes_on() -> None:
+    """It is said once, and each request is answered as without it; so it ends in good order."""
+    async with running("--port", "0", "--record", "/dev/full") as process:
+        assert process.stdout is not None
+        url = (await asyncio.wait_for(process.stdout.readline(), PATIENCE)).decode().split()[-1]
+        for number in (1, 2):
+            await post(f"{url}/v1/runs/demo/ingest", event_line(number))
+        process.send_signal(signal.SIGTERM)
+        said, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
+    assert process.returncode == 0
+    assert said.count(b"The record ends here: No space left on device.") == 1
+    assert said.count(b"1 accepted  -> 200") == 2
+
+
 async def test_a_signal_lets_requests_finish_and_a_second_one_does_not(capsys: pytest.CaptureFixture[str]) -> None:
     """A sender that is being answered gets its answer; somebody who is in a hurry says so twice."""
     faults = parse_faults('[[fault]]\nkind = "stall"\nphase = "before-accept"\nrun_id = "stalled"\n')
