@@ -8,7 +8,7 @@ events, and lines that `send` itself skips are skipped again the same way, so th
     line  3  {"i":2}    accepted as 2   <- the run's number is 2, so 2 events are passed over
     line  4  {"i":3}    the next one
 
-Not so once the *backend* has refused a line, since the number doesn't count it and this process can't know of it:
+Not so once the *backend* has refused a line, which the number doesn't count; see `run_note`:
 
     line  1  {"i":1}    accepted as 1
     line  2  {"i":2}    refused by the backend
@@ -19,8 +19,12 @@ from __future__ import annotations
 
 from collections import deque
 from enum import Enum, auto
+from typing import TYPE_CHECKING
 
 from sendproof.lines import is_read_by_all
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class Start(Enum):
@@ -102,6 +106,14 @@ class LineNumbers:
         while len(self._lines) > count:
             line = self._lines.popleft()
         return line
+
+
+def numbers_that_say_nothing(position: int, why: str, noted: Path) -> str:
+    """Say why a run's number doesn't say which line is next, as an earlier process has noted in a file."""
+    return (
+        f"{why} when this run was sent before, so the run's number, {position:,}, doesn't say which line is next. "
+        f"{_BY_HAND}. (This was noted in {noted}: remove that if it was another run)"
+    )
 
 
 def new_run_only(position: int) -> None:

@@ -38,9 +38,9 @@ A run that holds events already is an error, since the same input would be there
 same command with --resume goes on: it asks how many events the run holds, and passes over as many of the input. With
 --append, all of the input goes behind what another input, or another sender, has left there.
 
---resume counts, and compares nothing: it is for a run that this input alone went into. It can't know of lines that the
-backend has refused, which its count leaves out. Where that was told ("rejected by the backend"), send the lines that
-are missing alone, with --append; where the report says how to go on, it says so.
+--resume counts, and compares nothing: it is for a run that this input alone went into. A line that the backend itself
+has refused isn't counted by its number, and --resume refuses where that may be: where this machine has seen it, or a
+line isn't read by every parser. Then the lines that are missing are sent alone, with --append.
 
 \b
   sendproof send events.ndjson --url https://events.example/v1/runs/my-run/ingest

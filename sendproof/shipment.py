@@ -26,7 +26,8 @@ from reference.sender import (
 )
 from sendproof.lines import BadLineError, LineSplitter, most_event_bytes, read_event
 from sendproof.messages import Messages, excerpt
-from sendproof.resume import LineNumbers, Passed, Start, StartError, new_run_only
+from sendproof.resume import LineNumbers, Passed, Start, StartError, new_run_only, numbers_that_say_nothing
+from sendproof.run_note import RunNote
 from sendproof.shipped import Shipped
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ class Shipment:
         self._dropped: Counter[DropReason] = Counter()
         self._lost = 0
         self._numbers_match = start is not Start.APPEND  # the run's numbers, and those of the input's events
+        self._note = RunNote(config.url)
         self._signal: int | None = None
         self._deadline: float | None = None
         self._phase = _Phase.ASKING
@@ -115,6 +117,8 @@ class Shipment:
             if drawing is not None:
                 drawing.cancel()
         self._messages.end()
+        if report.completed:
+            self._note.clear()
         return Shipped(
             lines=self._lines,
             before=self._passed.events,
@@ -153,6 +157,9 @@ class Shipment:
             return error.why
         if self._start is Start.NEW:
             new_run_only(position)
+            self._note.clear()
+        elif position and (mismatch := self._note.read()) is not None:
+            raise StartError(numbers_that_say_nothing(position, mismatch, self._note.path))
         self._passed = Passed(position)
         return None
 
@@ -286,24 +293,30 @@ class Shipment:
                 self._skip(detail)
             case EventDropped(reason=reason, detail=detail, event=event):
                 self._dropped[reason] += 1
-                self._numbers_match = False
                 line = self._line_numbers.keep(self._sender.stats().undelivered)
+                self._lose_count(
+                    "the backend refused an event" if line is None else f"the backend refused line {line:,}"
+                )
                 self._messages.complain(f"{reason} by the backend: {detail}: {excerpt(event)}", line=line)
             case EventHeldUp(detail=detail, event=event, behind=behind):
                 self._line_numbers.keep(self._sender.stats().undelivered)
                 what = f"the backend fails on this event again and again, and {behind:,} wait behind it: {detail}"
                 self._messages.complain(f"{what}: {excerpt(event)}", line=self._line_numbers.first)
             case AnotherWriter(detail=detail):
-                self._numbers_match = False
+                self._lose_count("another writer was on this run")
                 self._messages.complain(f"another writer is on this run, which is for one: {detail}")
             case PositionLost(before=before, now=now):
                 self._lost += before - now
-                self._numbers_match = False
+                self._lose_count("the backend lost events")
                 self._messages.complain(
                     f"the backend lost events: its last number went back from {before:,} to {now:,}"
                 )
             case other:
                 assert_never(other)
+
+    def _lose_count(self, why: str) -> None:
+        self._numbers_match = False
+        self._note.write(why)
 
     async def _draw(self, began: float) -> None:
         loop = asyncio.get_running_loop()

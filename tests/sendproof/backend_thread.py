@@ -18,6 +18,10 @@ class BackendThread:
         self._backend = backend
         self.url = backend.ingest_url("run")
 
+    def clear_faults(self) -> None:
+        """Take all faults away, while nothing is being sent."""
+        self._backend.clear_faults()
+
     @property
     def run(self) -> RunView:
         """The run that `url` leads to."""

@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from fake_backend import FaultRule, Latency, Limits, Status
 from sendproof.commands import sendproof
+from sendproof.run_note import RunNote
 from tests.sendproof.accepted import Accepted
 from tests.sendproof.backend_thread import TOKEN, BackendThread, backend_thread
 
@@ -149,6 +150,46 @@ def test_where_the_backend_refused_a_line_the_report_does_not_advise_to_resume()
     assert "line 2: rejected by the backend: 413" in result.stderr
     go_on = "with --append, and the input from line 4 on, of which the first 1 may be there already"
     assert f"go on        {go_on}\n" in result.stdout
+
+
+def test_resume_refuses_where_the_backend_has_refused_a_line(tmp_path: Path) -> None:
+    """Though the process that saw it is gone; a line would be there twice."""
+    file = tmp_path / "lines"
+    file.write_bytes(b'{"i":0}\n{"a":"%b"}\n{"i":1}\n{"i":2}\n' % (b"x" * 200))
+    accepted = Accepted()
+    stuck = FaultRule(fault=Status(status=503), events=(3,))
+    with backend_thread(stuck, limits=Limits(max_line_bytes=100), on_record=accepted) as backend:
+        with start(backend, file, "--max-window-events", "1", "--retry-delay", "0.01") as process:
+            accepted.wait(2)
+            process.kill()
+            process.communicate(timeout=20)
+        result = send(backend, file.read_bytes().splitlines(), "--resume")
+        assert result.exit_code == 2
+        assert "the backend refused line 2 when this run was sent before" in result.stderr
+        assert backend.events == [{"i": 0}, {"i": 1}]
+        backend.clear_faults()
+        assert send(backend, [b'{"i":2}'], "--append").exit_code == 0
+        assert backend.run.complete
+        result = send(backend, [b'{"i":0}', b'{"i":1}', b'{"i":2}'], "--resume")
+    assert result.exit_code == 0, "a run that is complete needs no note"
+
+
+def test_a_run_that_begins_anew_has_no_past() -> None:
+    """The same id, after the run expired: what was noted was another run."""
+    with backend_thread(limits=Limits(max_line_bytes=100)) as backend:
+        send(backend, [b'{"a":"%b"}' % (b"x" * 200)], "--no-complete")
+        assert send(backend, [b'{"i":0}'], "--no-complete").exit_code == 0
+        assert send(backend, [b'{"i":0}', b'{"i":1}'], "--resume").exit_code == 0
+    assert backend.events == EVENTS[:2]
+
+
+def test_a_machine_that_can_keep_no_note_goes_without(tmp_path: Path) -> None:
+    """There may be no home, or no room."""
+    (tmp_path / "home").write_text("in the way of a folder")
+    note = RunNote("http://127.0.0.1:1/")
+    note.write("something happened")
+    assert note.read() is None
+    note.clear()
 
 
 def start(backend: BackendThread, file: Path, *arguments: str) -> subprocess.Popen[bytes]:
