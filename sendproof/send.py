@@ -17,7 +17,7 @@ from sendproof.report import report_text
 from sendproof.resume import Start, StartError
 from sendproof.shipment import Shipment
 from sendproof.source import Source
-from sendproof.standard_streams import never_wait, settle
+from sendproof.standard_streams import never_wait
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -205,8 +205,6 @@ def _errors_alone_logged() -> Iterator[None]:
 
 
 def _print_report(shipped: Shipped) -> None:
-    # Where both streams are one, messages come before it.
-    settle()
     Console(highlight=False).print(report_text(shipped), soft_wrap=True)
 
 

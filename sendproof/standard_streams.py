@@ -34,20 +34,19 @@ class _Backlog:
     The thread is a daemon, and holds no lock while it writes, so that a process can end while it waits for a reader.
     """
 
-    def __init__(self, write: Callable[[bytes], None]) -> None:
-        self._write = write
-        self._pieces: deque[bytes] = deque()
+    def __init__(self) -> None:
+        self._pieces: deque[tuple[Callable[[bytes], None], bytes]] = deque()
         self._bytes = 0
         self._written = 0
         self._stuck_at = -1
         self._changed = threading.Condition()
         threading.Thread(target=self._write_all, name="sendproof-output", daemon=True).start()
 
-    def offer(self, data: bytes) -> None:
+    def offer(self, write: Callable[[bytes], None], data: bytes) -> None:
         """Have it written, unless too much is waiting already."""
         with self._changed:
             if self._bytes + len(data) <= _MOST_BACKLOG:
-                self._pieces.append(data)
+                self._pieces.append((write, data))
                 self._bytes += len(data)
                 self._changed.notify_all()
 
@@ -66,8 +65,8 @@ class _Backlog:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: bool(self._pieces))
-                piece = self._pieces[0]
-            self._write(piece)
+                write, piece = self._pieces[0]
+            write(piece)
             with self._changed:
                 self._pieces.popleft()
                 self._bytes -= len(piece)
@@ -98,13 +97,12 @@ class _ForgivingRaw(io.RawIOBase):
         if self._backlog is None:
             self._write_out(given)
         else:
-            self._backlog.offer(given)
+            self._backlog.offer(self._write_out, given)
         return len(given)
 
-    def never_wait(self) -> None:
+    def never_wait(self, backlog: _Backlog) -> None:
         """Write in the background from now on."""
-        if self._backlog is None:
-            self._backlog = _Backlog(self._write_out)
+        self._backlog = backlog
 
     def settle(self) -> None:
         """Wait until what is in the background is written, as long as anything of it is."""
@@ -149,12 +147,16 @@ def forgiving_streams() -> Iterator[None]:
 def never_wait() -> None:
     """Let standard output and error hold nobody up: they are written in the background from now on, or lost.
 
-    For commands that have better things to do than to wait for a reader. Where `forgiving_streams` isn't at work, such
-    as in tests, it does nothing.
+    For commands that have better things to do than to wait for a reader. Where both go to the same place, they keep
+    their order. Where `forgiving_streams` isn't at work, such as in tests, it does nothing.
     """
-    for stream in (sys.stdout, sys.stderr):
-        for raw in _ours(stream):
-            raw.never_wait()
+    backlogs: dict[tuple[int, int], _Backlog] = {}
+    for raw in (*_ours(sys.stdout), *_ours(sys.stderr)):
+        status = os.fstat(raw.fileno())
+        place = status.st_dev, status.st_ino
+        if place not in backlogs:
+            backlogs[place] = _Backlog()
+        raw.never_wait(backlogs[place])
 
 
 def settle() -> None:
