@@ -27,7 +27,7 @@ async def read_answer(response: aiohttp.ClientResponse, foreign: ForeignText) ->
         body += chunk
         if len(body) > _MOST_OF_AN_ANSWER:
             break
-    text = bytes(body)
+    text = bytes(body[:_MOST_OF_AN_ANSWER])
     last, accepted = wire.read_progress(text)
     return Answered(
         status=response.status,

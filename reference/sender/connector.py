@@ -46,7 +46,11 @@ class AbortableConnector(aiohttp.TCPConnector):
         """Get a connection from the pool, or a new one, on which the peer hasn't said anything yet."""
         while True:
             connection = await super().connect(req, traces, timeout)
-            is_new, self._newest = connection.transport is not self._newest, connection.transport
+            is_new = connection.transport is not self._newest
+            if is_new and connection.transport is not None:
+                self.leave()
+                self._newest = connection.transport
+                _close_once(connection.transport)
             if connection.protocol is None or not connection.protocol.should_close:
                 break
             # What it has said, unasked, would be taken for the answer to this request.
@@ -71,8 +75,12 @@ class AbortableConnector(aiohttp.TCPConnector):
 
     def abort(self) -> None:
         """Reset the newest connection."""
+        self._linger(_ENDS_IN_A_RESET)
+        self.leave()
+
+    def leave(self) -> None:
+        """End the newest connection at once, where it hasn't ended: TLS, to be closed, would wait for its peer."""
         if self._newest is not None:
-            self._linger(_ENDS_IN_A_RESET)
             self._newest.abort()
             self._newest = None
 
@@ -81,6 +89,20 @@ class AbortableConnector(aiohttp.TCPConnector):
             # One that is closed already has no options.
             with contextlib.suppress(OSError, ValueError):
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, how)
+
+
+def _close_once(transport: asyncio.Transport) -> None:
+    """Keep a transport over TLS from being closed twice.
+
+    aiohttp does that where an answer makes no sense. asyncio's then forgets what is below it, and can't be aborted any
+    more: it would go on to send what it holds for as long as the peer takes to end TLS, or half a minute.
+    """
+    if transport.get_extra_info("sslcontext") is None:
+        return
+    close = transport.close
+    # Those of uvloop take no attributes, nor do they need them.
+    with contextlib.suppress(AttributeError):
+        transport.close = lambda: None if transport.is_closing() else close()  # type: ignore[method-assign]
 
 
 def _lingering_socket(address: tuple[Any, ...]) -> socket.socket:

@@ -157,6 +157,7 @@ class HttpAttempts:
         if not self._connector.settle():
             self._connector.abort()
         await self._session.close()
+        self._connector.leave()
 
 
 class _NoCookies(aiohttp.DummyCookieJar):
