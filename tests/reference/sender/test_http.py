@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from conformance.simulation import Simulation, simulate
 from reference.sender.answers import read_retry_after
-from reference.sender.http import PeerClock
+from reference.sender.http import HttpAttempts, PeerClock
+from reference.sender.messages import Answered
+from tests.reference.sender.peer import Peer, answer, run
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -113,6 +115,42 @@ def test_no_header_breaks_the_reader(value: str) -> None:
 def test_a_date_as_others_write_it_is_read() -> None:
     """To the second."""
     assert read_retry_after(formatdate(NOW + 30, usegmt=True), now=NOW) == 30.0
+
+
+@pytest.mark.parametrize("fast", [-7_200, -120, 0, 120, 7_200])
+def test_a_date_is_counted_from_the_answers_own(fast: int) -> None:
+    """It was written by a clock that may be minutes from ours (RTY-3)."""
+    now = time.time() - fast
+    headers = [f"Date: {formatdate(now, usegmt=True)}", f"Retry-After: {formatdate(now + 3, usegmt=True)}"]
+    assert retry_after(*headers) == 3.0
+    assert retry_after(*reversed(headers)) == 3.0
+    assert retry_after(headers[0], "Retry-After: 5") == 5.0
+
+
+@pytest.mark.parametrize("date", [[], ["Date:"], ["Date: today"], ["Date: Sun, 32 Nov 1994 08:49:37 GMT"]])
+def test_a_date_beside_no_good_one_is_counted_from_now(date: list[str]) -> None:
+    """Our clock is all there is then."""
+    seconds = retry_after(*date, f"Retry-After: {formatdate(time.time() + 30, usegmt=True)}")
+    assert seconds is not None
+    assert 20.0 < seconds <= 30.0
+
+
+def retry_after(*headers: str) -> float | None:
+    """What an answer with those headers asks for."""
+
+    async def main(peer: Peer) -> float | None:
+        http = HttpAttempts(peer.settings())
+        sending = asyncio.create_task(http.send(b""))
+        connection = await peer.accept()
+        await connection.request()
+        await connection.say(answer(503, b"", *headers))
+        answered = await sending
+        await http.close()
+        assert isinstance(answered, Answered)
+        return answered.retry_after
+
+    with Peer() as peer:
+        return run(main(peer))
 
 
 def expires(course: Callable[[PeerClock], Awaitable[object]]) -> float | None:
