@@ -138,7 +138,10 @@ def _look_through_new_modules() -> None:
         _looked_through.add(module_name)
         module = sys.modules.get(module_name)
         if isinstance(module, ModuleType) and module_name.partition(".")[0] not in sys.stdlib_module_names:
-            namespace = object.__getattribute__(module, "__dict__")  # what imports lazily isn't to be woken
+            try:
+                namespace = object.__getattribute__(module, "__dict__")  # what imports lazily isn't to be woken
+            except AttributeError:
+                continue  # a library of C, which cffi shows as a module
             _imported.extend(
                 (namespace, name, real)
                 for name, value in tuple(namespace.items())

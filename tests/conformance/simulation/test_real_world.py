@@ -12,6 +12,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from urllib.request import urlopen
 
@@ -220,3 +221,18 @@ def test_a_reader_that_was_never_added_can_be_removed() -> None:
         return asyncio.get_running_loop().remove_reader(0)
 
     assert simulate(main) is False
+
+
+def test_a_library_of_c_that_says_it_is_a_module_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As those of cffi, which have no namespace; `cryptography` brings one."""
+
+    class Library:
+        __slots__ = ()
+        __class__ = ModuleType  # type: ignore[assignment]
+
+    monkeypatch.setitem(sys.modules, "a_library_of_c", Library())
+
+    async def main(sim: Simulation) -> float:
+        return sim.time()
+
+    assert simulate(main) == 0.0
