@@ -1,9 +1,10 @@
-"""Where the command starts. It needs nothing but the standard library, so that it can say what is missing."""
+"""Starts the command. It imports nothing but the standard library, so that it can say what is missing."""
 
 from __future__ import annotations
 
 import sys
 
+from sendproof.installed import version_line, what_is_missing
 from sendproof.standard_streams import forgiving_streams
 
 
@@ -15,6 +16,9 @@ def main() -> None:
         except ModuleNotFoundError as error:
             if error.name != "click":
                 raise
-            sys.stderr.write("Error: sendproof needs more packages (click is missing): pip install 'sendproof[cli]'\n")
+            if sys.argv[1:] == ["--version"]:
+                sys.stdout.write(f"{version_line()}\n")
+                sys.exit(0)
+            sys.stderr.write(f"Error: {what_is_missing('click', 'cli')}\n")
             sys.exit(2)
         sendproof(prog_name="sendproof")

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from sendproof.installed import version_line, what_is_missing
+
 _OURS = frozenset({"sendproof", "conformance", "fake_backend", "reference"})
 
 _HELP = """Prove that an event sender loses, duplicates and reorders nothing.
@@ -78,9 +80,7 @@ class LazyGroup(click.Group):
             if missing in _OURS:
                 raise
             extra = _COMMANDS[cmd_name].extra
-            raise MissingPackagesError(
-                f"sendproof {cmd_name} needs more packages ({missing} is missing): pip install 'sendproof[{extra}]'"
-            ) from error
+            raise MissingPackagesError(what_is_missing(missing, extra, needed_by=f"sendproof {cmd_name}")) from error
         command: click.Command = getattr(module, cmd_name)
         return command
 
@@ -90,7 +90,20 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, command.about) for name, command in _COMMANDS.items()])
 
 
+def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 - click's signature
+    if wanted:
+        click.echo(version_line())
+        ctx.exit()
+
+
 @click.group(cls=LazyGroup, help=_HELP, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="sendproof")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version and exit.",
+)
 def sendproof() -> None:
     """Hold the commands; the group does nothing by itself."""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sendproof.installed import what_is_missing
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
@@ -22,9 +24,7 @@ def needs_toxiproxy() -> Iterator[None]:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "toxiproxy":
             raise
-        raise click.UsageError(
-            "--toxiproxy needs more packages (toxiproxy is missing): pip install 'sendproof[toxiproxy]'"
-        ) from error
+        raise click.UsageError(what_is_missing("toxiproxy", "toxiproxy", needed_by="--toxiproxy")) from error
 
 
 @asynccontextmanager

@@ -16,6 +16,7 @@ from click.testing import CliRunner
 
 from sendproof import cli, commands
 from sendproof.commands import sendproof
+from sendproof.installed import how_to_install
 
 
 class Hidden(MetaPathFinder):
@@ -95,7 +96,7 @@ def test_a_missing_extra_is_named_with_what_to_install(
     hide(monkeypatch, missing, ours=f"sendproof.{command}")
     result = CliRunner().invoke(sendproof, [command, "--help"])
     assert result.exit_code == 2
-    expected = f"sendproof {command} needs more packages ({missing} is missing): pip install 'sendproof[{extra}]'"
+    expected = f"sendproof {command} needs more packages ({missing} is missing): {how_to_install(extra)}"
     assert expected in result.output
 
 
@@ -108,7 +109,7 @@ def test_the_judge_names_its_own_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(commands, "import_module", fail)
     result = CliRunner().invoke(sendproof, ["check"])
     assert result.exit_code == 2
-    assert "pip install 'sendproof[conformance]'" in result.output
+    assert how_to_install("conformance") in result.output
 
 
 def test_a_module_of_ours_that_is_missing_is_a_bug_and_shows_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,12 +130,28 @@ def test_an_unknown_command_is_a_usage_error() -> None:
 def test_without_click_the_command_says_how_to_get_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """`pip install sendproof` alone installs the command, too."""
+    """`pip install .` alone installs the command, too."""
     hide(monkeypatch, "click", ours="sendproof.commands")
+    monkeypatch.setattr(sys, "argv", ["sendproof", "check"])
     with pytest.raises(SystemExit) as ended:
         cli.main()
     assert ended.value.code == 2
-    assert "pip install 'sendproof[cli]'" in capsys.readouterr().err
+    assert (
+        capsys.readouterr().err == f"Error: sendproof needs more packages (click is missing): {how_to_install('cli')}\n"
+    )
+
+
+def test_without_click_the_version_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """As with it: it is what one asks for first."""
+    monkeypatch.setattr(sys, "argv", ["sendproof", "--version"])
+    with pytest.raises(SystemExit):
+        cli.main()
+    told = capsys.readouterr().out
+    hide(monkeypatch, "click", ours="sendproof.commands")
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == told
 
 
 def test_another_missing_module_is_not_mistaken_for_click(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 
 from sendproof.backend import backend
 from sendproof.check import check
+from sendproof.installed import how_to_install
 from tests.toxiproxy_server import toxiproxy_server
 
 if TYPE_CHECKING:
@@ -103,4 +104,4 @@ def test_the_package_that_it_takes_is_named(
         monkeypatch.delitem(sys.modules, name, raising=False)
     result = CliRunner().invoke(command, [*arguments, "--toxiproxy", "http://127.0.0.1:1"])
     assert result.exit_code == 2
-    assert "pip install 'sendproof[toxiproxy]'" in result.stderr
+    assert how_to_install("toxiproxy") in result.stderr
