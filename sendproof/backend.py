@@ -44,6 +44,9 @@ _BROKEN: Final = {
 KEEP: Final = 100_000
 """How many records are kept to look at."""
 
+SUMMED_UP: Final = 20
+"""How many runs the summary shows one by one."""
+
 GRACE: Final = 2.0
 """For how many seconds an ending backend lets requests finish."""
 
@@ -53,7 +56,7 @@ It speaks the wire protocol on http://HOST:PORT/v1/runs/RUN/ingest for any RUN, 
 page at http://HOST:PORT/ shows what happens as it happens; programs ask, and switch faults on and off, under /_fake/
 (http://HOST:PORT/_fake/openapi.json says how). State is in memory: of each run for good, and the last --keep records.
 
-Ctrl-C (or SIGTERM) lets the requests under way finish, and ends it with a summary of every run. A second one ends it at
+Ctrl-C (or SIGTERM) lets the requests under way finish, and ends it with a summary of the runs. A second one ends it at
 once.
 
 \b
@@ -265,7 +268,7 @@ async def serve(
     allow_hosts: Collection[str] = (),
     toxiproxy: str | None = None,
 ) -> None:
-    """Serve until SIGINT or SIGTERM, drain until another one, then print the summary.
+    """Serve until SIGINT or SIGTERM, drain until another one, then print the summary, which one more cuts short.
 
     Raises ListenError if the address can't be had.
     """
@@ -307,6 +310,10 @@ async def serve(
                 click.echo(line)
             await stops.acquire()
             await _first_of(running.drain(grace), stops.acquire())
+            # What is left takes no long time, and yet: from here on a signal does what it does to any program.
+            for number in (signal.SIGINT, signal.SIGTERM):
+                with suppress(NotImplementedError):
+                    loop.remove_signal_handler(number)
     _print_summary(running)
 
 
@@ -328,7 +335,8 @@ def _print_summary(ended: FakeBackend) -> None:
     for name in ("requests", "accepted", "duplicates", "last seq", "complete", "faults"):
         table.add_column(name, justify="right", no_wrap=True)
     runs = ended.run_states()
-    for run in runs:
+    last = sorted(range(len(runs)), key=lambda place: runs[place].idle)[:SUMMED_UP]
+    for run in (runs[place] for place in sorted(last)):
         table.add_row(
             escape(_shown(run.run_id)),
             str(run.requests),
@@ -342,6 +350,13 @@ def _print_summary(ended: FakeBackend) -> None:
         Console().print(table)
     else:
         click.echo("No request has reached a run.")
+    if len(runs) > SUMMED_UP:
+        click.echo(
+            f"These are the last {SUMMED_UP} of {len(runs):,} runs. All together had "
+            f"{sum(run.requests for run in runs):,} requests, {sum(run.accepted for run in runs):,} events accepted, "
+            f"{sum(run.duplicates for run in runs):,} duplicates and {sum(run.faults for run in runs):,} faults; "
+            f"{sum(run.complete for run in runs):,} are complete."
+        )
     if ended.forgotten:
         click.echo(f"{ended.forgotten} records were forgotten; the last {len(ended.history)} were kept (--keep).")
 

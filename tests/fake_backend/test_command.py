@@ -228,6 +228,49 @@ async def test_a_run_of_the_command_without_requests_says_so(capsys: pytest.Capt
     assert "No request has reached a run." in capsys.readouterr().out
 
 
+async def test_the_summary_of_many_runs_is_short(capsys: pytest.CaptureFixture[str]) -> None:
+    """The runs that were heard of last are shown, and the others counted."""
+    serving = asyncio.ensure_future(serve(port=0, host="127.0.0.1", faults=(), tokens=None, record=None))
+    said = ""
+    while "Look at it" not in said:
+        await asyncio.sleep(0.001)
+        said += capsys.readouterr().out
+    found = re.search(r"Listening on (\S+)", said)
+    assert found is not None
+    for number in range(25):
+        await post(f"{found[1]}/v1/runs/run-{number}/ingest", event_line(1) + completion_line(1))
+    await post(f"{found[1]}/v1/runs/run-0/ingest", event_line(1))
+    capsys.readouterr()
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.wait_for(serving, PATIENCE)
+    said = capsys.readouterr().out
+    shown = re.findall(r"^ +(run-\d+) ", said, flags=re.MULTILINE)
+    assert shown == ["run-0", *(f"run-{number}" for number in range(6, 25))]
+    assert said.endswith(
+        "These are the last 20 of 25 runs. All together had 26 requests, 25 events accepted, 0 duplicates and 0 "
+        "faults; 25 are complete.\n"
+    )
+
+
+async def test_while_it_sums_up_a_signal_ends_it_at_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is the first that is waited for: once it has drained, another does what it does to any program."""
+    handlers: list[object] = []
+    monkeypatch.setattr(
+        "sendproof.backend._print_summary",
+        lambda _: handlers.extend(map(signal.getsignal, (signal.SIGINT, signal.SIGTERM))),
+    )
+    serving = asyncio.ensure_future(serve(port=0, host="127.0.0.1", faults=(), tokens=None, record=None))
+    said = ""
+    while "Look at it" not in said:
+        await asyncio.sleep(0.001)
+        said += capsys.readouterr().out
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.wait_for(serving, PATIENCE)
+    assert handlers == [signal.default_int_handler, signal.SIG_DFL]
+
+
 async def test_a_port_in_use_is_an_error_of_the_command() -> None:
     """No traceback: a sentence and the status of a wrong argument."""
     async with FakeBackend() as other, running("--port", other.url.rpartition(":")[2]) as process:
