@@ -55,7 +55,10 @@ def activity_event(event: Event) -> ActivityEvent:
 
 
 async def stream_events(control: Control, call: Call[ReadQuery, Nothing]) -> web.StreamResponse:
-    """Stream the events of a run, from the first that is kept, or after Last-Event-ID, until the run is complete."""
+    """Stream the events of a run, from the first that is kept, or after Last-Event-ID, until the run is complete.
+
+    Whoever comes again after that is answered 204, by which an `EventSource` knows that it need not come any more.
+    """
     run_id = call.asked.run_id
     refusal = _refuse(control, call, run_id=run_id)
     if refusal is None and not control.access.exists(run_id):
@@ -63,6 +66,8 @@ async def stream_events(control: Control, call: Call[ReadQuery, Nothing]) -> web
     if refusal is not None:
         return _refused(refusal)
     since = last_event_id(call.request)
+    if since is not None and _is_at_the_end(control, run_id, since):
+        return answer(204)
     if since is None and given(call.asked.start) == "latest":
         since = control.run_logs.read(run_id, limit=0).last_id
 
@@ -103,8 +108,9 @@ class _Reader:
             if not caught_up:
                 caught_up = True
                 await self._send("caught-up", CaughtUp(last_id=self._since or 0))
-            elif self._is_complete():
-                await self._send("stream-end", Ended(status="complete"))
+            elif _is_complete(self._control, self._run_id):
+                # With an id, even where there was no event: who comes again says by it that it has read all.
+                await self._send("stream-end", Ended(status="complete"), event_id=str(self._since or 0))
                 return
             elif self._control.closing:
                 await self._send("error", Problem(error="The backend is shutting down"))
@@ -122,10 +128,6 @@ class _Reader:
             self._silent_since = self._now()
         return bool(found.events)
 
-    def _is_complete(self) -> bool:
-        run = self._control.find_run(self._run_id)
-        return run is not None and run.complete
-
     async def _wait(self) -> None:
         remaining = self._silent_since + KEEPALIVE_SECONDS - self._now()
         if remaining > 0:
@@ -133,9 +135,20 @@ class _Reader:
         else:
             await self._send("keepalive", {})
 
-    async def _send(self, event: str, said: object) -> None:
-        await self._response.send(encode(said).decode(), event=event)
+    async def _send(self, event: str, said: object, *, event_id: str | None = None) -> None:
+        await self._response.send(encode(said).decode(), event=event, id=event_id)
         self._silent_since = self._now()
+
+
+def _is_complete(control: Control, run_id: str) -> bool:
+    run = control.find_run(run_id)
+    return run is not None and run.complete
+
+
+def _is_at_the_end(control: Control, run_id: str, since: int) -> bool:
+    """Whether a run is complete and a reader that has come to an id has read all, and missed nothing."""
+    found = control.run_logs.read(run_id, since, 1)
+    return _is_complete(control, run_id) and not found.events and not found.missed
 
 
 def _refuse(control: Control, call: Call[ReadQuery | ActivityQuery, Nothing], *, run_id: str | None) -> Answer | None:

@@ -36,10 +36,37 @@ async def test_a_run_is_streamed_until_it_is_complete() -> None:
             await ask.post("run", event_line(3) + completion_line(3))
             assert _told(await stream.to_the_end()) == [
                 ("message", "3", {"n": 3}),
-                ("stream-end", None, {"status": "complete"}),
+                ("stream-end", "3", {"status": "complete"}),
             ]
-        async with reading(ask, STREAM, **{"Last-Event-ID": "3"}) as stream:
-            assert [frame.event for frame in await stream.to_the_end()] == ["caught-up", "stream-end"]
+        async with reading(ask, STREAM) as stream:
+            assert [frame.event for frame in await stream.to_the_end()][-2:] == ["caught-up", "stream-end"]
+
+
+@pytest.mark.parametrize("events", [0, 3])
+@pytest.mark.parametrize("query", ["", "?start=latest"])
+@in_virtual_time
+async def test_who_comes_again_after_the_end_is_told_to_stay_away(events: int, query: str) -> None:
+    """An `EventSource` comes again when a stream ends, with the last id, until it is answered 204."""
+    async with asking(FakeBackend(control=True)) as ask:
+        await ask.post("run", event_lines(1, events) + completion_line(events))
+        async with reading(ask, STREAM + query) as stream:
+            last = (await stream.to_the_end())[-1]
+        assert (last.event, last.id) == ("stream-end", str(events))
+        again = TOKEN | {"Last-Event-ID": str(events)}
+        assert await ask("GET", STREAM + query, headers=again) == (204, None)
+        await ask("PATCH", "/_fake/runs/run", {"complete": False})
+        async with reading(ask, STREAM + query, **again) as stream:
+            assert (await stream.next()).event == "caught-up", "a run that is open again has more to tell"
+
+
+@in_virtual_time
+async def test_who_has_not_read_all_of_a_complete_run_reads_the_rest() -> None:
+    """What is missing of it, and what was evicted, is told as ever."""
+    async with asking(FakeBackend(control=True, keep_last=2)) as ask:
+        await ask.post("run", event_lines(1, 4) + completion_line(4))
+        for since, told in (("3", ["message", "caught-up", "stream-end"]), ("1", ["gap", "message", "message"])):
+            async with reading(ask, STREAM, **{"Last-Event-ID": since}) as stream:
+                assert [frame.event for frame in await stream.to_the_end()][:3] == told
 
 
 @in_virtual_time
