@@ -15,6 +15,8 @@ import msgspec
 
 COMPLETION_TYPE: Final = "_posthog/stream_complete"
 
+_WHITE_SPACE: Final = b" \t\r"  # of JSON, besides the newline: other languages' is no white space to it
+
 MOST_LEVELS: Final = 500
 """How deep the values of a line may be nested, its own object counted: what any Python can write again."""
 
@@ -57,9 +59,9 @@ ParsedLine: TypeAlias = EventLine | CompletionLine | BadLine
 class LineSplitter:
     """Cuts a body into lines as its bytes arrive, within limits.
 
-    Lines come without their newline; lines of white space are left out. Memory is bounded by the longest allowed line
-    and one piece of the body: a line that grows past `max_line_bytes` (its newline not counted) is refused before it
-    is whole. When a limit is passed, `overflow` says which, the lines before that byte have been given, and nothing
+    Lines come without their newline; lines of JSON's white space are left out. Memory is bounded by the longest allowed
+    line and one piece of the body: a line that grows past `max_line_bytes` (its newline not counted) is refused before
+    it is whole. When a limit is passed, `overflow` says which, the lines before that byte have been given, and nothing
     after it ever is.
     """
 
@@ -110,7 +112,7 @@ class LineSplitter:
             if len(line) > limit:
                 self.overflow = "line"
                 break
-            if line and not line.isspace():
+            if line.strip(_WHITE_SPACE):
                 lines.append(line)
         return lines
 

@@ -86,10 +86,9 @@ def readings(line: bytes, *, first: bool) -> tuple[Reading, ...]:
     if not text.strip(_JSON_SPACE):
         return (Blank(),)
     found = _read(text)
-    # Silent: which white space there is. JSON knows four characters; each language trims others too. And RFC 8259
-    # lets a reader ignore a byte order mark, or refuse it.
-    bare = (text.removeprefix(_BYTE_ORDER_MARK) if first else text).strip()
-    if bare != text.strip(_JSON_SPACE):
+    if first and text.startswith(_BYTE_ORDER_MARK):
+        # Silent: RFC 8259 lets a reader ignore a byte order mark, or refuse it.
+        bare = text.removeprefix(_BYTE_ORDER_MARK).strip(_JSON_SPACE)
         found += _read(bare) if bare else (Blank(),)
     return found
 

@@ -33,6 +33,16 @@ def cut(body: bytes, places: list[int]) -> list[bytes]:
     return [body[start:end] for start, end in itertools.pairwise(edges)]
 
 
+@pytest.mark.parametrize("blank", [b"", b" ", b"\t \r"])
+@pytest.mark.parametrize("odd", ["\x0b", "\x0c", " \x0b ", "\x1c", "\x85", "\u00a0", "\u2028", "\ufeff"])
+def test_json_says_what_white_space_is(odd: str, blank: bytes) -> None:
+    """Its four characters and no others, which some languages trim: a line of those is no blank line, and no JSON."""
+    line = odd.encode()
+    assert split([b"\n".join((blank, line, blank, b""))]) == ([line], None)
+    assert parse_line(line) == JSON
+    assert parse_line(line + b'{"seq": 1, "event": {}}') == JSON
+
+
 bodies = st.lists(st.sampled_from([b"\n", b"a", b"bc", b" ", b"\r", b"\t \n", b"0123456789"])).map(b"".join)
 
 
