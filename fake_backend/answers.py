@@ -46,6 +46,13 @@ def bad_request(text: str) -> Answer:
     return _json(400, {"error": text})
 
 
+def encoded(refusal: Answer, encoding: str) -> Answer:
+    """Name the `Content-Encoding` of a body in what refuses its lines, which don't look as if they were compressed."""
+    said = json.loads(refusal.body)
+    said["error"] += f" (Content-Encoding is {encoding!r:.100}; bodies are read as they come, without decoding)"
+    return msgspec.structs.replace(refusal, body=json.dumps(said))
+
+
 def unreadable(why: str) -> Answer:
     """400: what arrived isn't HTTP, or is HTTP that may be read in two ways. `why` is what a parser says."""
     return _json(400, {"error": f"Not a readable request: {why.partition(chr(10))[0].rstrip(':')}"})

@@ -11,6 +11,7 @@ in the place of the true one by a fault or a proxy, straight to `in-answer`.
 """
 
 import asyncio
+from http import HTTPStatus
 
 from aiohttp import hdrs, web
 
@@ -154,6 +155,7 @@ class Exchange:
                 answer = await self._take_lines_lagging(self._lag)
             else:
                 answer = await self._take_lines() or self._finish()
+            answer = self._name_encoding(answer)
         if self._faults:
             await self._striker.strike("after-accept")
         return answer
@@ -245,6 +247,11 @@ class Exchange:
             if body.ended:
                 return await lag.finish(self._finish)
             await body.read()
+
+    def _name_encoding(self, answer: Answer) -> Answer:
+        encoding = self._open.request.headers.get(hdrs.CONTENT_ENCODING, "identity")
+        is_of_content = answer.status in {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE}
+        return answers.encoded(answer, _text(encoding)) if is_of_content and encoding != "identity" else answer
 
     def _finish(self) -> Answer:
         """Decide the completion, now that the body has ended; give the answer."""

@@ -15,6 +15,7 @@ from fake_backend import (
     FaultRule,
     FaultStruck,
     Latency,
+    Limits,
     LineReceived,
     RequestBroken,
     RequestStarted,
@@ -290,11 +291,34 @@ async def test_a_client_that_waits_to_be_asked_is_asked_for_its_body() -> None:
         assert (await asyncio.wait_for(reader.readline(), PATIENCE)).startswith(b"HTTP/1.1 200 ")
 
 
-async def test_a_compressed_body_is_judged_as_it_came() -> None:
-    """The protocol knows no compression, so its bytes are no UTF-8."""
+@pytest.mark.parametrize(
+    ("body", "status", "error"),
+    [
+        (gzip.compress(event_line(1)), 400, "Invalid UTF-8 in event stream"),
+        (b"\x1f\x8b" + b"\xff" * 100, 413, "Event line is too large"),
+    ],
+    ids=["no UTF-8", "no newline"],
+)
+async def test_a_compressed_body_is_judged_as_it_came(body: bytes, status: int, error: str) -> None:
+    """The protocol knows no compression, so its bytes are no lines; the refusal says why they look so odd."""
+    async with FakeBackend(limits=Limits(max_line_bytes=100)) as backend, client_of(backend) as client:
+        answered, said = await client.post(body, headers={"Content-Encoding": "gzip"})
+        assert (answered, said["error"]) == (
+            status,
+            f"{error} (Content-Encoding is 'gzip'; bodies are read as they come, without decoding)",
+        )
+        _, said = await client.post(b"nonsense", headers={"Content-Encoding": "identity"})
+        assert said == {"error": "Invalid JSON line"}
+
+
+async def test_what_only_says_that_it_is_compressed_is_taken() -> None:
+    """It is the lines that count; what is refused for its number isn't refused for its coding."""
     async with FakeBackend() as backend, client_of(backend) as client:
-        answer = await client.post(gzip.compress(event_line(1)), headers={"Content-Encoding": "gzip"})
-    assert answer == (400, {"error": "Invalid UTF-8 in event stream"})
+        assert (await client.post(event_line(1), headers={"Content-Encoding": "br"}))[0] == 200
+        assert (await client.post(event_line(9), headers={"Content-Encoding": "br"}))[1] == {
+            "error": "Expected sequence 2, got 9",
+            "last_accepted_seq": 1,
+        }
 
 
 async def test_a_head_is_recorded_as_it_came() -> None:
