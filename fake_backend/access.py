@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Mapping
 from typing import Final
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_to_bytes
 
 from fake_backend import answers
 from fake_backend.answers import Answer
@@ -19,12 +19,23 @@ DEFAULT_WORKSPACE: Final = "default"
 def run_of_path(raw_path: str) -> str | None:
     """Give the id of the run that a path names, or None for a path that isn't of this protocol.
 
-    `raw_path` is as it came: the ids are decoded after the path was cut, so that an encoded slash stays in its id.
+    `raw_path` is as it came: the ids are decoded after the path was cut, so that an encoded slash stays in its id. What
+    isn't UTF-8 is no id: read as if it were, different ids would become one.
     """
     for route in _ROUTES:
         if found := route.fullmatch(raw_path):
-            return unquote(found[found.lastindex or 0])
+            try:
+                *_, run_id = map(decode_id, found.groups())
+            except UnicodeDecodeError:
+                return None
+            return run_id
     return None
+
+
+def decode_id(part: str) -> str:
+    """Decode an id, which is UTF-8, percent-encoded, from a part of a path. Raises UnicodeDecodeError for another."""
+    # What came without percent is as aiohttp gives it, with surrogates where it is no UTF-8.
+    return unquote_to_bytes(part.encode(errors="surrogateescape")).decode()
 
 
 def workspace_of_path(raw_path: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Generic
 from urllib.parse import unquote
 
+from fake_backend.access import decode_id
 from fake_backend.control import handlers, live, page, reading
 from fake_backend.control.api import (
     Activity,
@@ -218,7 +219,10 @@ async def answer(control: Control, request: web.BaseRequest, connection: Connect
         allowed = ", ".join(methods)
         raise RefusedError(405, f"the method is {request.method}; it must be {allowed}", {"Allow": allowed})
     route, match = methods[request.method]
-    ids = {name: unquote(value) for name, value in match.groupdict().items()}
+    try:
+        ids = {name: decode_id(value) for name, value in match.groupdict().items()}
+    except UnicodeDecodeError as error:
+        raise RefusedError(400, f"the path is {raw_path!r:.300}; the ids in it are UTF-8, percent-encoded") from error
     asked = read_query(request, ids, route.asked)
     body = Nothing() if route.body is Nothing else await read_body(request, connection, route.body)
     return await route.does(control, Call(request=request, connection=connection, asked=asked, body=body))

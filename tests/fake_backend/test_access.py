@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from fake_backend import FakeBackend, RequestStarted
+from fake_backend.access import decode_id
 from tests.fake_backend.wire import Client, client_of, connected, event_line, request_bytes
 
 
@@ -107,6 +108,32 @@ async def test_the_url_of_a_run_leads_to_it(client: Client, run: str) -> None:
         writer.write(request_bytes(client.backend, event_line(1), run=run))
         assert (await reader.readline()).startswith(b"HTTP/1.1 200 ")
     assert client.backend.run(run).last_accepted_seq == 1
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/runs/%ff/ingest",
+        "/v1/runs/%ED%A0%80/ingest",
+        "/api/projects/%fc/tasks/t/runs/r/event_stream/",
+        "/api/projects/p/tasks/t/runs/%fc/event_stream",
+    ],
+)
+async def test_an_id_that_is_no_utf8_names_no_run(client: Client, path: str) -> None:
+    """Decoded all the same, different ids would become one run."""
+    async with connected(client.backend) as (reader, writer):
+        writer.write(request_bytes(client.backend, event_line(1)).replace(b"/v1/runs/run/ingest", path.encode()))
+        assert (await reader.readline()).startswith(b"HTTP/1.1 404 ")
+    started = client.backend.history[0]
+    assert isinstance(started, RequestStarted)
+    assert started.run_id is None
+
+
+def test_an_id_without_percent_is_utf8_too() -> None:
+    """Aiohttp's parser in Python lets such a path through, with surrogates for what is no UTF-8."""
+    assert decode_id("ü") == "ü"
+    with pytest.raises(UnicodeDecodeError):
+        decode_id("\udcff")
 
 
 @pytest.mark.parametrize("path", ["/", "/v1/runs/run", "/v1/runs//ingest", "/v1/runs/a/b/ingest", "/v2/runs/a/ingest"])

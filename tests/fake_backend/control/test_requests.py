@@ -41,6 +41,7 @@ async def ask() -> AsyncIterator[Asker]:
         ("GET", "/_fake/history?limit=1001", 400, "limit is '1001'; expected `int` <= 1000"),
         ("GET", "/_fake/history?since=x", 400, "since is 'x'; expected `int`, got `str`"),
         ("GET", "/_fake/history?since=1&since=2", 400, "since is given more than once"),
+        ("GET", "/_fake/runs/%ff", 400, "the path is '/_fake/runs/%FF'; the ids in it are UTF-8, percent-encoded"),
         ("DELETE", "/_fake/faults/0", 400, "id is '0'; expected `int` >= 1"),
         ("DELETE", "/_fake/faults/7", 404, "there is no fault 7; there are: none"),
     ],
