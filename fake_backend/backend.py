@@ -246,6 +246,8 @@ class FakeBackend:
     ) -> None:
         """Change the state of a run, as a restart, another writer or an expiry would; None leaves a part as it is.
 
+        But a run at number 0 is one that begins: it is open, unless `complete` says otherwise.
+
         Takes effect at once, for requests that are under way as well: their next line is decided by the new state.
         Raises ValueError for a negative number, UnknownRunError for a run that isn't one of `known_runs`.
         """
@@ -254,6 +256,8 @@ class FakeBackend:
             if last_accepted_seq < 0:
                 raise ValueError(f"last_accepted_seq is {last_accepted_seq}; it is 0 or the number of an event")
             run.last_accepted_seq = last_accepted_seq
+            if last_accepted_seq == 0:
+                run.complete = False
         if complete is not None:
             run.complete = complete
         run.times_set += 1

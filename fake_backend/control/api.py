@@ -114,7 +114,10 @@ class ActivityQuery(Asked, frozen=True, kw_only=True):
 
 
 class RunChange(Asked, frozen=True, kw_only=True):
-    """A new state for a run, as a restart, another writer or an expiry would set it; what is left out stays."""
+    """A new state for a run, as a restart, another writer or an expiry would set it; what is left out stays.
+
+    But a run that is set to 0 is open again, unless `complete` says otherwise.
+    """
 
     last_accepted_seq: Annotated[int, Meta(ge=0, le=LARGEST_NUMBER)] | UnsetType = UNSET
     complete: bool | UnsetType = UNSET

@@ -29,6 +29,18 @@ from fake_backend.connection import Connection
 from tests.fake_backend.wire import Watch, client_of, completion_line, connected, event_line, event_lines, request_bytes
 
 
+@pytest.mark.parametrize(("complete", "is_complete"), [(None, False), (True, True), (False, False)])
+async def test_a_run_that_is_set_to_0_begins_anew(*, complete: bool | None, is_complete: bool) -> None:
+    """What a restart or an expiry takes away is the completion, too; at another number it stays."""
+    async with FakeBackend() as backend, client_of(backend) as client:
+        await client.post(event_lines(1, 2) + completion_line(2))
+        backend.set_run("run", last_accepted_seq=1, why="an older state")
+        assert backend.run("run").complete
+        backend.set_run("run", last_accepted_seq=0, complete=complete, why="a restart")
+        assert backend.run("run").complete is is_complete
+        assert (await client.post(event_line(1)))[0] == (409 if is_complete else 200)
+
+
 async def test_state_can_be_set_at_any_moment_and_is_recorded() -> None:
     """A lost state, another writer and someone else's completion take effect with the next line."""
     async with FakeBackend() as backend, client_of(backend) as client:
