@@ -79,7 +79,7 @@ async def test_a_server_that_ends_first_is_warned_of() -> None:
     process.send_signal(signal.SIGTERM)
     said, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
     assert process.returncode == 0
-    assert re.search(rf"Warning: the Toxiproxy at {url} doesn't close .*\nNo run was named", said.decode())
+    assert re.search(rf"Warning: the Toxiproxy at {url} doesn't close .*\nNo request has reached a run", said.decode())
 
 
 def test_a_server_that_is_not_there_is_told() -> None:
