@@ -166,8 +166,8 @@ class TakesADuplicateForAFailure(PlainSender):
     """Counts only what an answer says was accepted."""
 
     def read_last(self, body: str) -> int | None:
-        last = super().read_last(body)
-        return None if last is not None and json.loads(body).get("duplicate") else last
+        last, answer = super().read_last(body), self.read_object(body)
+        return self.base + answer["accepted"] if last is not None and answer.get("duplicate") else last
 
 
 @fails("DLV-6", "was taken for an acknowledgement")

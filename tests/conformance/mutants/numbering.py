@@ -55,7 +55,7 @@ class CountsOnAfterAReset(PlainSender):
     """Gives new numbers to the events of a window whose outcome it doesn't know, and asks nobody."""
 
     async def fail(self) -> None:
-        self.base, self.doubt = self.doubt, 0
+        self.base, self.doubt, self.synced, self.unsettled = self.doubt, 0, True, False
         await super().fail()
 
 
