@@ -6,7 +6,7 @@ that are made at all.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from hypothesis import strategies as st
 
@@ -29,8 +29,10 @@ from conformance.search.schedule import (
     Unserialisable,
     Wire,
 )
+from conformance.settings import Settings
 from fake_backend import (
     Bandwidth,
+    BufferRequest,
     CloseOnReuse,
     CompletedElsewhere,
     Duplicate,
@@ -40,10 +42,12 @@ from fake_backend import (
     Fence,
     ForeignWriter,
     Forget,
+    IdleCut,
     LateAccept,
     Latency,
     LimitData,
     Limits,
+    Overlap,
     Partial,
     Poison,
     RequestKind,
@@ -64,6 +68,9 @@ SECONDS: Final = st.sampled_from([0.1, 0.5, 1.0, 1.9, 2.0, 2.1, 4.0])
 
 MOMENTS: Final = st.integers(0, 60).map(lambda tenths: tenths / 10)
 """When something happens, from the start."""
+
+_LAGS: Final = st.sampled_from([0.4, 0.04])
+"""A little shorter than half of each `settle_delay` that is drawn. The longer is also longer than a first delay."""
 
 _STREAMS: Final = st.sampled_from(["downstream", "upstream"])
 
@@ -97,6 +104,7 @@ FAULTS: Final[SearchStrategy[Fault]] = st.one_of(
     st.builds(lambda seconds, at: Timeout(seconds=seconds, **at), SECONDS, _PHASES),
     st.builds(CloseOnReuse),
     st.builds(SlowClose, seconds=SECONDS),
+    st.builds(IdleCut, seconds=SECONDS),
     st.builds(lambda seconds, at: faults.Down(seconds=seconds, **at), SECONDS, _PHASES),
     # Time.
     st.builds(
@@ -123,6 +131,8 @@ FAULTS: Final[SearchStrategy[Fault]] = st.one_of(
     st.builds(Duplicate),
     st.builds(LateAccept, seconds=SECONDS, status=st.sampled_from([504, 502, None])),
     st.builds(Poison, containing=st.just(POISON), status=st.sampled_from([400, 413])),
+    st.builds(BufferRequest, seconds=SECONDS, status=st.sampled_from([408, None])),
+    st.builds(Overlap, seconds=_LAGS),
     # The state of the run.
     st.builds(lambda last, at: Forget(last_accepted_seq=last, **at), st.integers(0, 50), _PHASES),
     st.builds(lambda numbers, at: ForeignWriter(numbers=numbers, **at), st.integers(1, 5), _PHASES),
@@ -141,6 +151,10 @@ def _rule(fault: Fault, of: RequestKind, first: int, times: int) -> FaultRule:
 _CONFUSED: Final = [
     Status(status=200, phase="after-accept", body=f'{{"last_accepted_seq": {last}}}') for last in (0, 1, 1_000)
 ]
+
+_HOLD_UP: Final = (Latency, Stall, LateAccept)
+
+_SETTLE_DELAY: Final = Settings(url="", token="", run_id="").settle_delay
 
 _KINDS: Final = st.sampled_from(["data", "any", "completion", "sync"])
 _FIRST: Final = st.integers(1, 8)
@@ -186,6 +200,7 @@ _OTHERS: Final = st.fixed_dictionaries(
         "window_age": st.sampled_from([0.3, 1.0]),
         "flush_delay": st.sampled_from([0.05, 0.5]),
         "stop_timeout": st.sampled_from([2.0, 5.0]),
+        "settle_delay": st.just(1.0),
     },
 )
 
@@ -224,21 +239,35 @@ def runs(most_events: int) -> SearchStrategy[tuple[Step, ...]]:
     return st.lists(step, min_size=1, max_size=8).map(tuple)
 
 
-def _survivable(rules: list[FaultRule]) -> tuple[FaultRule, ...]:
-    """Leave out late accepts where the backend is confused besides.
+def _survivable(rules: list[FaultRule], settings: dict[str, int | float]) -> tuple[FaultRule, ...]:
+    """Leave out what no sender could survive together with the rest.
 
-    A sender that was told a number from nowhere gives its events others; none can know which of the two is taken later.
+    Late accepts, where the backend is confused besides: a sender that was told a number from nowhere gives its events
+    others; none can know which of the two is taken later. And overlaps that last for longer than half of the time after
+    which a sender may take it that a number stands still, as they all do where the backend may be held up besides.
     """
     is_confused = any(rule.fault in _CONFUSED for rule in rules)
-    return tuple(rule for rule in rules if not (is_confused and isinstance(rule.fault, LateAccept)))
+    longest_lag = settings.get("settle_delay", _SETTLE_DELAY) / 2
+    if any(isinstance(rule.fault, _HOLD_UP) for rule in rules):
+        longest_lag = 0.0
+    return tuple(
+        rule
+        for rule in rules
+        if not (is_confused and isinstance(rule.fault, LateAccept))
+        and not (isinstance(rule.fault, Overlap) and rule.fault.seconds > longest_lag)
+    )
+
+
+def _schedule(*, faults: list[FaultRule], settings: dict[str, int | float], **others: Any) -> Schedule:
+    return Schedule(faults=_survivable(faults, settings), settings=settings, **others)
 
 
 def schedules(*, most_events: int = 200, most_faults: int = 10) -> SearchStrategy[Schedule]:
     """Schedules with up to so many events a run, and so many faults."""
     return st.builds(
-        Schedule,
+        _schedule,
         runs=st.lists(runs(most_events), min_size=1, max_size=2).map(tuple),
-        faults=st.lists(RULES, max_size=most_faults).map(_survivable),
+        faults=st.lists(RULES, max_size=most_faults),
         network=st.lists(NETWORK, max_size=3).map(tuple),
         wire=WIRES,
         settings=SETTINGS,
@@ -257,9 +286,9 @@ def small_schedules_like(found: Schedule, *, most_events: int) -> SearchStrategy
         rules = st.lists(rule, max_size=2)
     network = st.sampled_from([(), *((event,) for event in found.network)])
     return st.builds(
-        Schedule,
+        _schedule,
         runs=runs(most_events).map(lambda run: (run,)),
-        faults=rules.map(_survivable),
+        faults=rules,
         network=network,
         wire=st.sampled_from([Wire(), found.wire]),
         settings=st.sampled_from([{}, found.settings]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from time import process_time
+from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
@@ -10,9 +11,14 @@ import pytest
 from conformance.catalogue import rule_of
 from conformance.evidence import Evidence
 from conformance.findings import Findings
-from conformance.history import BackendWentDown
+from conformance.history import BackendWentDown, NetworkTrouble
+from fake_backend.faults import BufferRequest, IdleCut
+from fake_backend.records import AnswerSent, FaultStruck
 from tests.conformance.checkers.case import Case, breaks, hold, is_silent_on, keeps
 from tests.conformance.story import Story, event
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def idle(story: Story | None = None) -> Story:
@@ -36,6 +42,33 @@ def busy(status: int = 200) -> Story:
 def unanswered() -> Story:
     """All is there, and the sender was not told."""
     return Story().open().enqueue(event(1)).request((1, event(1)), status=None)
+
+
+def held_back(waits: float, *, window_age: float = 0.0) -> Story:
+    """Each body passes a proxy that holds it back; one event waits before it is sent."""
+    held = [BufferRequest(seconds=1.0)]
+    story = Story(settings={"window_age": window_age}).open().enqueue(event(1))
+    story.request((1, event(1)), last=1, faults=held).wait(10)
+    return story.enqueue(event(2)).wait(waits).request((2, event(2)), last=2, faults=held)
+
+
+def thrown_away(times: int, *, settings: Mapping[str, float] | None = None, status: int | None = 408) -> Story:
+    """A proxy that holds bodies back has had enough of windows of one event, one after the other."""
+    story = Story(settings=settings or {}).open().enqueue(event(1))
+    for _ in range(times):
+        story.request(status=None, faults=[BufferRequest(seconds=1.0)], took=1.0)
+        if status is not None:
+            broken = story.records.pop()
+            story.write(AnswerSent(time=broken.time, request=story.requests, status=status, body="<html>"))
+        story.wait(0.2).request(last=0)
+    return story.request((1, event(1)), last=1)
+
+
+def cut_while_idle(before: float) -> Story:
+    """The connection of a sender at rest is cut, so many seconds before the next event."""
+    story = idle()
+    story.write(FaultStruck(time=story.now - before, request=1, fault=IdleCut(seconds=9.0)))
+    return story.reconnect().enqueue(event(2))
 
 
 MEGABYTE = {"text": "x" * 1_000_000}
@@ -100,6 +133,58 @@ CASES = [
         "nor is one behind a sync",
         busy(status=503).request(last=1).wait(3).request((2, event(2)), last=2),
     ),
+    keeps("LIV-2", "two windows are thrown away until it knows", thrown_away(2)),
+    breaks(
+        "LIV-2",
+        "windows are thrown away again and again",
+        thrown_away(3),
+        "3 windows were left open for so long that a proxy which holds bodies back threw them away, since nothing more "
+        "came for 1 s",
+        "RequestStarted",
+        "AnswerSent",
+        "RequestStarted",
+        "AnswerSent",
+    ),
+    breaks(
+        "LIV-2",
+        "a proxy may hang up instead",
+        thrown_away(4, settings={"window_age": 4.0}, status=None),
+        "4 windows were left open",
+        "RequestStarted",
+        "RequestBroken",
+        "RequestStarted",
+        "RequestBroken",
+    ),
+    is_silent_on(
+        "LIV-2",
+        "a network that stalls makes a body quiet too",
+        thrown_away(3).write(NetworkTrouble(time=1.0, what="nothing arrives", seconds=9.0)),
+    ),
+    is_silent_on("LIV-2", "another writer may hide what was taken", thrown_away(3).set(9)),
+    keeps("LIV-2", "a proxy that holds back holds no whole body up", held_back(0.0)),
+    breaks(
+        "LIV-2",
+        "nor is it an excuse",
+        held_back(1.0),
+        "1 s later",
+        "EnqueueCalled",
+        "LineReceived",
+    ),
+    is_silent_on("LIV-2", "but an open window it does", held_back(1.0, window_age=4.0)),
+    keeps(
+        "LIV-2",
+        "a connection that was cut is made again",
+        cut_while_idle(5).request((2, event(2)), last=2),
+    ),
+    breaks(
+        "LIV-2",
+        "and not after a rest",
+        cut_while_idle(5.0).wait(1).request((2, event(2)), last=2),
+        "1 s later",
+        "EnqueueCalled",
+        "LineReceived",
+    ),
+    keeps("LIV-2", "a cut may cross an event", cut_while_idle(0.001).wait(1).request((2, event(2)), last=2)),
     keeps("LIV-3", "silent", idle().stop().request(last=1)),
     breaks("LIV-3", "it polls", idle().request(last=1).wait(10), "(sync), 10 s after all was done", "RequestStarted"),
     keeps("LIV-3", "who was not told that all is there asks", unanswered().wait(5).request(last=1)),

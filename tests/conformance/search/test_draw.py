@@ -46,9 +46,9 @@ def test_all_kinds_of_trouble_are_drawn() -> None:
     drawn = [drawer.draw(1, index) for index in range(1_000)]
     kinds = {str(rule.fault.__struct_config__.tag) for schedule in drawn for rule in schedule.faults}
     assert kinds == {
-        "bandwidth", "close_on_reuse", "completed_elsewhere", "down", "duplicate", "expire_token", "fence",
-        "foreign_writer", "forget", "latency", "late_accept", "limit_data", "partial", "poison", "reset_peer",
-        "slicer", "slow_close", "stall", "status", "timeout",
+        "bandwidth", "buffer_request", "close_on_reuse", "completed_elsewhere", "down", "duplicate", "expire_token",
+        "fence", "foreign_writer", "forget", "idle_cut", "latency", "late_accept", "limit_data", "overlap", "partial",
+        "poison", "reset_peer", "slicer", "slow_close", "stall", "status", "timeout",
     }  # fmt: skip
     events = {str(event.__struct_config__.tag) for schedule in drawn for event in schedule.network}
     assert events == {"reset", "half_close", "stall_link", "refuse", "down", "unreachable"}
