@@ -243,19 +243,21 @@ def _survivable(rules: list[FaultRule], settings: dict[str, int | float]) -> tup
     """Leave out what no sender could survive together with the rest.
 
     Late accepts, where the backend is confused besides: a sender that was told a number from nowhere gives its events
-    others; none can know which of the two is taken later. And overlaps that last for longer than half of the time after
-    which a sender may take it that a number stands still, as they all do where the backend may be held up besides.
+    others; none can know which of the two is taken later. Overlaps that last for longer than half of the time after
+    which a sender may take it that a number stands still. And what holds a backend up for longer than that, where
+    requests overlap, or the other way round: what comes first stays.
     """
     is_confused = any(rule.fault in _CONFUSED for rule in rules)
     longest_lag = settings.get("settle_delay", _SETTLE_DELAY) / 2
-    if any(isinstance(rule.fault, _HOLD_UP) for rule in rules):
-        longest_lag = 0.0
-    return tuple(
+    left = [
         rule
         for rule in rules
         if not (is_confused and isinstance(rule.fault, LateAccept))
         and not (isinstance(rule.fault, Overlap) and rule.fault.seconds > longest_lag)
-    )
+    ]
+    first = next((rule.fault for rule in left if isinstance(rule.fault, (Overlap, *_HOLD_UP))), None)
+    unwanted = _HOLD_UP if isinstance(first, Overlap) else (Overlap,)
+    return tuple(rule for rule in left if not isinstance(rule.fault, unwanted))
 
 
 def _schedule(*, faults: list[FaultRule], settings: dict[str, int | float], **others: Any) -> Schedule:
