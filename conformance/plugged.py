@@ -1,4 +1,4 @@
-"""How a sender is plugged in: `MODULE:FACTORY`, and what comes of it is checked at every step.
+"""How a sender is plugged in: what comes of its factory is checked at every step.
 
 A factory is called with a `Settings` and gives an object with `capabilities` (a set of strings), `enqueue(event)`
 that returns one of five words, and `async stop(*, complete=True)` that returns a report or None. Whatever differs from
@@ -8,12 +8,9 @@ that is an `AdapterError`, which says what came and what was expected: a verdict
 from __future__ import annotations
 
 import copy
-import importlib
 import inspect
-import sys
 import time
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from conformance.adapters.remote import RemoteSender
@@ -27,36 +24,8 @@ if TYPE_CHECKING:
 
     from conformance.settings import Settings
 
-_EXAMPLE = "such as my_package.my_module:make_sender"
 _CONSPICUOUS = 0.05
 _UNCHANGING = frozenset({str, int, float, bool, type(None)})
-
-
-def load_factory(name: str) -> Callable[[Settings], Any]:
-    """Import `MODULE:FACTORY`; modules in the current folder are found too.
-
-    Raises:
-        AdapterError: It isn't of that form, can't be imported, or is nothing that can be called.
-    """
-    module_name, colon, attribute = name.partition(":")
-    if not colon or not module_name or not attribute:
-        raise AdapterError(f"{name!r} is not of the form MODULE:FACTORY, {_EXAMPLE}")
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
-    try:
-        target: Any = importlib.import_module(module_name)
-    except Exception as error:
-        raise AdapterError(f"can't import {module_name!r}: {_told(error)}") from error
-    for part in attribute.split("."):
-        try:
-            target = getattr(target, part)
-        except AttributeError as error:
-            raise AdapterError(f"module {module_name!r} has no {attribute!r}") from error
-    if not callable(target):
-        raise AdapterError(f"{name!r} is a {type(target).__name__}, and a factory must be callable")
-    factory: Callable[[Settings], Any] = target
-    return factory
 
 
 class PluggedSender:

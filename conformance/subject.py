@@ -15,7 +15,7 @@ from conformance.abilities import ABILITIES
 from conformance.adapters import AdapterPool, ProcessChannel, wait_for_adapter
 from conformance.errors import AdapterError
 from conformance.judge import claimed_capabilities
-from conformance.plugged import load_factory
+from conformance.loading import load_factory
 from conformance.scenarios import SCENARIOS
 from conformance.worlds import SimulatedWorld, TcpWorld
 

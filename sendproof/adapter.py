@@ -13,7 +13,7 @@ import click
 
 from conformance.adapters.serve import serve
 from conformance.errors import AdapterError
-from conformance.plugged import load_factory
+from conformance.loading import load_factory
 
 _HELP = """Put a Python sender behind the adapter protocol: it is judged in a process of its own, on real sockets.
 
@@ -31,7 +31,9 @@ With --connect, it connects to `sendproof check --attach PORT` instead, for inst
 
 
 @click.command(help=_HELP)
-@click.option("--sender", metavar="MODULE:FACTORY", required=True, help="A function that makes a sender.")
+@click.option(
+    "--sender", metavar="MODULE:FACTORY", required=True, help="A function that makes a sender, of a module or a file."
+)
 @click.option("--connect", "port", metavar="PORT", type=click.IntRange(1, 65_535), help="Connect to this port.")
 @click.option("-v", "--verbose", is_flag=True, help="Log to standard error what the sender logs.")
 def adapter(sender: str, port: int | None, *, verbose: bool) -> None:

@@ -19,6 +19,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Pa
     if not any(argument == _SUITE or argument.startswith((f"{_SUITE}.", f"{_SUITE}::")) for argument in args):
         return
     group = parser.getgroup("sendproof", "the sender that the conformance suite judges")
-    group.addoption("--sender", metavar="MODULE:FACTORY", help="a function that makes a sender for asyncio")
+    group.addoption(
+        "--sender", metavar="MODULE:FACTORY", help="a function that makes a sender for asyncio, of a module or a file"
+    )
     group.addoption("--command", metavar="COMMAND", help="a program that speaks the adapter protocol")
     group.addoption("--real", action="store_true", help="with --sender: real sockets and real time")

@@ -10,7 +10,7 @@ import click
 
 from conformance.errors import AdapterError
 from conformance.judge import select_rules
-from conformance.plugged import load_factory
+from conformance.loading import load_factory
 from conformance.prose import in_words
 from conformance.search import Recorded, ScheduleError, examine_schedule
 from sendproof.schedules import EXIT_STATUSES, exit_status, print_examined

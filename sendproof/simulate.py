@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from conformance.errors import AdapterError, UnknownRuleError
 from conformance.judge import select_rules
-from conformance.plugged import load_factory
+from conformance.loading import load_factory
 from conformance.search import Recorded, Searched, search_in_parts, shrink
 from conformance.search.script import counted, size_in_words
 from sendproof.schedules import EXIT_STATUSES, exit_status, print_examined
@@ -50,7 +50,10 @@ def _usable_cores() -> int:
 
 @click.command(help=_HELP)
 @click.option(
-    "--sender", metavar="MODULE:FACTORY", required=True, help="The sender to judge: a function that makes one."
+    "--sender",
+    metavar="MODULE:FACTORY",
+    required=True,
+    help="The sender to judge: a function that makes one, of a module or a file.",
 )
 @click.option(
     "--schedules", metavar="N", type=click.IntRange(1), default=1_000, show_default=True, help="How many to perform."

@@ -9,7 +9,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from typing import TYPE_CHECKING
 
 from conformance.judge import select_rules
-from conformance.plugged import load_factory
+from conformance.loading import load_factory
 from conformance.search.find import Searched, search
 
 if TYPE_CHECKING:

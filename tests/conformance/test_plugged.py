@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import re
-import sys
 from enum import Enum
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from conformance.errors import AdapterError
 from conformance.history import Report
-from conformance.plugged import PluggedSender, load_factory, made_by
+from conformance.plugged import PluggedSender, made_by
 from conformance.settings import Settings
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SETTINGS = Settings(url="http://127.0.0.1:1/v1/runs/run-1/ingest", token="token", run_id="run-1")
 GOOD_REPORT = {"delivered": 2, "undelivered": 1, "completed": True}
@@ -79,36 +75,6 @@ async def test_what_a_sender_raises_drives_no_terminal() -> None:
 def stopped(report: Any) -> Report | None:
     """What comes of the report of a sender's stop."""
     return asyncio.run(PluggedSender(Sender(report=report)).stop(complete=True))
-
-
-@pytest.mark.parametrize(
-    ("name", "says"),
-    [
-        ("my_module", "'my_module' is not of the form MODULE:FACTORY, such as my_package.my_module:make_sender"),
-        (":make", "is not of the form"),
-        ("my_module:", "is not of the form"),
-        ("no_such_module_anywhere:make", "can't import 'no_such_module_anywhere': ModuleNotFoundError"),
-        ("json:no_such_name", "module 'json' has no 'no_such_name'"),
-        ("json:decoder.no_such_name", "module 'json' has no 'decoder.no_such_name'"),
-        ("sys:byteorder", "'sys:byteorder' is a str, and a factory must be callable"),
-    ],
-)
-def test_a_name_that_leads_to_no_factory_is_refused(name: str, says: str) -> None:
-    """The message says at which step the name leads nowhere."""
-    with pytest.raises(AdapterError) as raised:
-        load_factory(name)
-    assert says in str(raised.value)
-
-
-def test_a_module_in_the_current_folder_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A sender needs no package to be judged; what breaks on import is said."""
-    (tmp_path / "sender_of_this_folder.py").write_text("class Made:\n    def make(settings): return settings\n")
-    (tmp_path / "broken_sender_of_this_folder.py").write_text("1 / 0\n")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    assert load_factory("sender_of_this_folder:Made.make")(SETTINGS) is SETTINGS
-    with pytest.raises(AdapterError, match="can't import 'broken_sender_of_this_folder': ZeroDivisionError"):
-        load_factory("broken_sender_of_this_folder:make")
 
 
 async def test_a_factory_may_be_a_coroutine_function() -> None:
