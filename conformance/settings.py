@@ -7,9 +7,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """What a factory is called with, once for each sender. Times are seconds, sizes are bytes.
 
     `url` is the run's whole ingest URL; `run_id` is the run's name in it, for senders that want to know. A sender
-    that has no such setting ignores it, and fails the rules that ask for it. `window_age` 0 means that a request
-    closes as soon as the buffer is drained. `settle_delay` is how far apart two answers about where the backend
-    stands have to be, and agree, before a sender goes by them after a window whose outcome it doesn't know.
+    that has no such setting ignores it, and fails the rules that ask for it. `window_age` is how long a request may
+    stay open for more events: 0 means that it closes as soon as the buffer is drained. `flush_delay` is how long an
+    idle sender may wait for company before it sends. `settle_delay` is how far apart two answers about where the
+    backend stands have to be, and agree, before a sender goes by them after a window whose outcome it doesn't know.
     """
 
     url: str

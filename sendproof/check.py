@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -23,6 +24,7 @@ from conformance.subject import AT_A_TIME, attached_subject, named_subject, subj
 from conformance.worlds import SimulatedWorld
 from fake_backend import FakeBackendError
 from sendproof.explain import explain
+from sendproof.pulse import Pulse
 from sendproof.three_worlds import WORLDS, compare_worlds, network_scenarios, print_comparisons, status_of
 from sendproof.verdicts import list_rules, print_conclusion, print_verdicts, verdict_console
 
@@ -48,7 +50,8 @@ _HELP = """Judge a sender: perform every scenario with it, and hold what the bac
 It is named by one of three options.
 
 \b
-  --sender MODULE:FACTORY   a sender for asyncio, as it is, in virtual time
+  --sender MODULE:FACTORY   a sender for asyncio, as it is, in virtual time;
+                            or that of a file: ./my_sender.py:FACTORY
   --command "..."           a program in any language that speaks the adapter
                             protocol on its standard input and output
   --attach PORT             the same, started by you, maybe under a debugger:
@@ -61,8 +64,15 @@ sender as attributes (times in seconds, sizes in bytes):
   url, token, run_id
   max_buffered_events, max_buffered_bytes
   max_window_events, max_window_bytes, max_event_bytes
-  window_age, flush_delay, retry_delay, max_retry_delay
-  request_timeout, settle_delay, stop_timeout
+  window_age        how long a request may stay open for more events; 0: it
+                    closes as soon as the buffer is empty
+  flush_delay       how long an idle sender may wait for company before it sends
+  retry_delay, max_retry_delay
+                    the first delay after a failure, and the longest
+  request_timeout   for a whole request: connecting, sending, waiting, reading
+  settle_delay      how far apart two answers about the position have to be,
+                    and agree, after a window whose outcome isn't known
+  stop_timeout      by when stop returns, whatever the backend does
 
 It gives an object with
 
@@ -79,6 +89,7 @@ docs/adapters.md leads from nothing to a verdict in another language.
 \b
 Examples:
   sendproof check --sender reference.adapter:create_sender
+  sendproof check --sender ./my_sender.py:create_sender
   sendproof check --sender my_app.events:make_sender --level must
   sendproof check --sender my_app.events:make_sender --rule DRN-3 --real
   sendproof check --sender my_app.events:make_sender --scenario a-handoff
@@ -105,7 +116,9 @@ worlds), or the list of known failures is wrong; 2 if none failed but some could
 
 
 @click.command(help=_HELP)
-@click.option("--sender", metavar="MODULE:FACTORY", help="The sender to judge: a function that makes one.")
+@click.option(
+    "--sender", metavar="MODULE:FACTORY", help="The sender to judge: a function that makes one, of a module or a file."
+)
 @click.option("--command", metavar="COMMAND", help="The adapter of the sender to judge: a program, with arguments.")
 @click.option("--attach", "port", metavar="PORT", type=click.IntRange(0, 65_535), help="Wait for an adapter on a port.")
 @click.option("--rule", "rules", metavar="ID", multiple=True, help="Judge this rule only, such as DRN-3. Repeatable.")
@@ -279,7 +292,8 @@ def _compare(
 
 @contextmanager
 def _progress(total: int) -> Iterator[Callable[[Scenario], None]]:
-    """Show a bar where a person looks on; gives what is to be called with each scenario that is done."""
+    """Show a bar on a terminal, a line now and then elsewhere; gives what is to be called with each scenario done."""
+    pulse, done = Pulse("performing"), count(1)
     progress = Progress(
         TextColumn("{task.description:<52}"),
         BarColumn(),
@@ -291,7 +305,12 @@ def _progress(total: int) -> Iterator[Callable[[Scenario], None]]:
     )
     with progress:
         task = progress.add_task("performing", total=total)
-        yield lambda scenario: progress.update(task, advance=1, description=scenario.name)
+
+        def on_progress(scenario: Scenario) -> None:
+            progress.update(task, advance=1, description=scenario.name)
+            pulse.beat(f"{next(done)} of {total} scenarios")
+
+        yield on_progress
 
 
 def _give_up(message: str) -> NoReturn:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from itertools import groupby
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from hypothesis.configuration import set_hypothesis_home_dir
 from rich.padding import Padding
 from rich.text import Text
 
@@ -14,6 +17,8 @@ from conformance.search.script import size_in_words
 from sendproof.verdicts import print_violation
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from rich.console import Console
 
     from conformance.search import Examined, Schedule
@@ -24,6 +29,20 @@ EXIT_STATUSES = (
 _VIOLATIONS_IN_FULL = 2
 _BROKEN = 1
 _COULD_NOT_BE_JUDGED = 2
+
+
+@contextmanager
+def nothing_else_written() -> Iterator[None]:
+    """Have Hypothesis keep what it notes of the sender's modules for as long as the block, and not in `.hypothesis`.
+
+    A command writes what it was asked for into somebody's directory, and nothing else.
+    """
+    with TemporaryDirectory(prefix="sendproof-") as directory:
+        set_hypothesis_home_dir(directory)
+        try:
+            yield
+        finally:
+            set_hypothesis_home_dir(None)
 
 
 def exit_status(examined: Examined) -> int:

@@ -18,7 +18,8 @@ from conformance.judge import select_rules
 from conformance.loading import load_factory
 from conformance.search import Recorded, Searched, search_in_parts, shrink
 from conformance.search.script import counted, size_in_words
-from sendproof.schedules import EXIT_STATUSES, exit_status, print_examined
+from sendproof.pulse import Pulse
+from sendproof.schedules import EXIT_STATUSES, exit_status, nothing_else_written, print_examined
 from sendproof.verdicts import verdict_console
 
 if TYPE_CHECKING:
@@ -115,10 +116,12 @@ def _search(sender: str, rules: tuple[str, ...], *, seed: int, schedules: int, j
     with progress:
         task = progress.add_task("", total=schedules, rate="")
         began = time.perf_counter()
+        pulse = Pulse("performing")
         for part in search_in_parts(sender, rules, seed=seed, schedules=schedules, jobs=jobs):
             searched.add(part)
             rate = searched.schedules / (time.perf_counter() - began)
             progress.update(task, completed=searched.schedules, rate=f"{rate:,.0f}/s")
+            pulse.beat(f"{searched.schedules:,} of {schedules:,} schedules")
     return searched
 
 
@@ -133,15 +136,22 @@ def _shrink(sender: str, rules: tuple[str, ...], searched: Searched, seed: int) 
         transient=True,
         disable=not sys.stderr.isatty(),
     )
-    with progress:
+    pulse = Pulse("shrinking")
+    with progress, nothing_else_written():
         task = progress.add_task(size_in_words(searched.found.schedule), total=None)
+
+        def on_progress(smallest: Examined) -> None:
+            size = size_in_words(smallest.schedule)
+            progress.update(task, description=size)
+            pulse.beat(size)
+
         return shrink(
             load_factory(sender),
             select_rules(rules),
             searched.found,
             seed=seed,
             index=searched.index,
-            on_progress=lambda smallest: progress.update(task, description=size_in_words(smallest.schedule)),
+            on_progress=on_progress,
         )
 
 

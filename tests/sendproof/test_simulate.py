@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,8 +17,6 @@ from sendproof.replay import replay
 from sendproof.simulate import simulate
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from click.testing import Result
 
     from conformance.settings import Settings
@@ -26,6 +26,7 @@ pytestmark = pytest.mark.one_python
 REFERENCE = "reference.adapter:create_sender"
 DOUBLES = "tests.conformance.mutants.delivery:RenumbersAfterAReset"
 HERE = "tests.sendproof.test_simulate"
+ROOT = Path(__file__).parents[2]
 
 
 def make_nothing(_settings: Settings) -> Any:
@@ -114,6 +115,21 @@ def test_the_schedule_is_written_where_one_stands(tmp_path: Path, monkeypatch: p
     result = simulated("--sender", DOUBLES, "--rule", "DLV-2")
     assert result.output.endswith("See it again:  sendproof replay sendproof-DLV-2.json\n")
     assert json.loads((tmp_path / "sendproof-DLV-2.json").read_text())["sender"] == DOUBLES
+
+
+def test_nothing_else_is_written(tmp_path: Path) -> None:
+    """Neither of them leaves anything in somebody's directory but what it names."""
+    sender = tmp_path / "my_sender.py"
+    sender.write_text(f"from {DOUBLES.replace(':', ' import ')} as create_sender\n")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    for arguments in (
+        ["simulate", "--sender", "./my_sender.py:create_sender", "--rule", "DLV-2", "--jobs", "2"],
+        ["replay", "sendproof-DLV-2.json", "--history", "history.json"],
+    ):
+        command = [sys.executable, "-m", "sendproof", *arguments]
+        done = subprocess.run(command, cwd=tmp_path, env=environment, check=False, capture_output=True)  # noqa: S603
+        assert done.returncode == 1, done.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {"my_sender.py", "sendproof-DLV-2.json", "history.json"}
 
 
 def test_a_schedule_that_can_not_be_written_is_shown_all_the_same(tmp_path: Path) -> None:
