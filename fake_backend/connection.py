@@ -1,6 +1,7 @@
 """One connection of the server: its number, how it is reset, and the news that it was lost."""
 
 import asyncio
+import logging
 import socket
 import struct
 from collections.abc import Callable, Iterator
@@ -34,6 +35,8 @@ BROKEN_OFF: Final = (web.RequestPayloadError, HttpProcessingError, OSError, Runt
 """What aiohttp raises for a body that broke off. RuntimeError is how it refuses to wait on a connection that was lost
 before the handler began."""
 
+_log = logging.getLogger("sendproof.fake_backend")
+
 _LINGER_NOT_AT_ALL: Final = struct.pack("ii", 1, 0)
 
 
@@ -57,6 +60,7 @@ class Connection(web.RequestHandler):
         super().__init__(
             server,
             loop=loop,
+            logger=_log,
             access_log=None,  # type: ignore[arg-type]  # aiohttp's own way to turn it off, missing in its types
             keepalive_timeout=KEEPALIVE_TIMEOUT,
             lingering_time=LINGERING_TIME,

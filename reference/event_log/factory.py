@@ -11,7 +11,7 @@ from reference.event_log.memory import DEFAULT_MAX_ENTRIES, DEFAULT_TTL_SECONDS,
 _MEMORY: Final = "memory"
 _DISABLED: Final = ("disabled", "off", "none")
 
-_logger = logging.getLogger(__name__)
+_logger = logging.getLogger("sendproof.event_log")
 
 
 def create_event_log(

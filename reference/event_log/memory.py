@@ -13,7 +13,7 @@ from reference.event_log.resident import ResidentEvents
 DEFAULT_TTL_SECONDS: Final = 3600.0
 DEFAULT_MAX_ENTRIES: Final = 10_000
 
-_logger = logging.getLogger(__name__)
+_logger = logging.getLogger("sendproof.event_log")
 
 
 class InMemoryEventLog:
@@ -27,7 +27,7 @@ class InMemoryEventLog:
     signal handler or a finaliser (`__del__`), which may interrupt a call of the same thread that holds the lock.
 
     A bound that makes no sense (not positive, not finite, no number, a bool, a fraction of an entry) falls back to the
-    default and says so in the log `reference.event_log.memory`: a wrong value must not lose events.
+    default and says so in the log `sendproof.event_log`: a wrong value must not lose events.
 
     Args:
         ttl_seconds: how old an event may become, in seconds.

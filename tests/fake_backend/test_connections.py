@@ -367,3 +367,4 @@ async def test_an_error_of_our_own_is_a_500_and_is_logged(caplog: pytest.LogCapt
         received, _ = await read_to_end(reader)
     assert received.startswith(b"HTTP/1.1 500 ")
     assert "ZeroDivisionError" in caplog.text
+    assert {record.name for record in caplog.records} == {"sendproof.fake_backend"}

@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.one_python, pytest.mark.no_cover]
 @pytest.fixture(autouse=True, scope="module")
 def _quiet_server() -> Iterator[None]:
     """Keep aiohttp from logging each request that isn't HTTP: there are many, and none is news."""
-    log = logging.getLogger("aiohttp.server")
+    log = logging.getLogger("sendproof.fake_backend")
     log.disabled = True
     yield
     log.disabled = False

@@ -48,7 +48,7 @@ class _Complaints(logging.Handler):
 def no_complaints() -> Iterator[None]:
     """Fail if the server swallows an exception inside of the block, or a task does."""
     complaints = _Complaints()
-    loggers = [logging.getLogger(name) for name in ("aiohttp.server", "asyncio")]
+    loggers = [logging.getLogger(name) for name in ("sendproof.fake_backend", "asyncio")]
     for logger in loggers:
         logger.addHandler(complaints)
     try:

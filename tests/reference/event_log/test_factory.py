@@ -44,7 +44,5 @@ def test_an_unknown_name_gives_memory_and_says_so(name: Any, told: str, caplog: 
     log = create_event_log(name, max_entries=7)
     assert isinstance(log, InMemoryEventLog)
     assert log.max_entries == 7
-    assert [(record.name, record.levelno) for record in caplog.records] == [
-        ("reference.event_log.factory", logging.WARNING)
-    ]
+    assert [(record.name, record.levelno) for record in caplog.records] == [("sendproof.event_log", logging.WARNING)]
     assert told in caplog.text

@@ -170,7 +170,7 @@ def test_a_ttl_that_is_no_use_falls_back_and_says_so(wrong: Any, caplog: pytest.
     """Not positive, not finite, no number: the default, and one warning that shows the value."""
     log = InMemoryEventLog(ttl_seconds=wrong)
     assert log.ttl_seconds == DEFAULT_TTL_SECONDS
-    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+    assert [(record.name, record.levelno) for record in caplog.records] == [("sendproof.event_log", logging.WARNING)]
     assert repr(wrong)[:80] in caplog.text
 
 
@@ -181,7 +181,7 @@ def test_a_number_of_entries_that_is_no_use_falls_back_and_says_so(
     """Not positive or no whole number: the default, and one warning that shows the value."""
     log = InMemoryEventLog(max_entries=wrong)
     assert log.max_entries == DEFAULT_MAX_ENTRIES
-    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+    assert [(record.name, record.levelno) for record in caplog.records] == [("sendproof.event_log", logging.WARNING)]
     assert repr(wrong) in caplog.text
 
 
