@@ -28,6 +28,7 @@ def _with_sender(arguments: list[str]) -> list[str]:
 def conformance(session: nox.Session) -> None:
     """Judge a sender: the reference sender, or the one that the arguments name by --sender or --command."""
     _install(session)
+    session.chdir(session.invoked_from)
     session.run("sendproof", "check", *_with_sender(session.posargs))
 
 
@@ -35,6 +36,7 @@ def conformance(session: nox.Session) -> None:
 def simulate(session: nox.Session) -> None:
     """Search for trouble that makes a sender break a rule: the reference sender, or the one that the arguments name."""
     _install(session)
+    session.chdir(session.invoked_from)
     session.run("sendproof", "simulate", *_with_sender(session.posargs))
 
 
