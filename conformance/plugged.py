@@ -54,7 +54,8 @@ class PluggedSender:
                 outcome.close()
             if inspect.isawaitable(outcome):
                 raise AdapterError("enqueue must return its outcome at once, and it returned an awaitable")
-            raise AdapterError(f"enqueue returned {outcome!r}; expected one of {', '.join(sorted(OUTCOMES))}")
+            hint = "; where the sender's own returns nothing, give accepted" if outcome is None else ""
+            raise AdapterError(f"enqueue returned {outcome!r}; expected one of {', '.join(sorted(OUTCOMES))}{hint}")
         return str.__str__(outcome), took if took > _CONSPICUOUS else 0.0
 
     async def stop(self, *, complete: bool) -> Report | None:

@@ -117,7 +117,10 @@ async def _accepted() -> str:
 @pytest.mark.parametrize(
     ("outcome", "says"),
     [
-        (None, "enqueue returned None; expected one of accepted, closed, full, oversized, unserializable"),
+        (
+            None,
+            "expected one of accepted, closed, full, oversized, unserializable; where the sender's own returns nothing",
+        ),
         ("ok", "enqueue returned 'ok'; expected one of"),
         (True, "enqueue returned True; expected one of"),
         (["accepted"], "enqueue returned ['accepted']; expected one of"),
