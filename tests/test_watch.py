@@ -4,58 +4,20 @@ from __future__ import annotations
 
 import os
 import re
-import signal
-import subprocess
-import sys
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from tests.browser import chromium
 from tests.fake_backend.on_page import opened, requests_of, row, told
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.readme import README, ROOT, URL, backend, shell
 
 pytestmark = [pytest.mark.one_python, pytest.mark.no_cover]
-
-ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-URL = "http://127.0.0.1:8787"
 
 SECTION = README.partition("## Watch a sender fail and recover")[2].partition("\n## ")[0]
 COMMANDS = re.findall(r"^```sh\n(.*?)^```", SECTION, flags=re.MULTILINE | re.DOTALL)
 CLICKS = re.findall(r"click \*\*(.*?)\*\*", SECTION, flags=re.IGNORECASE)
 PICTURES = dict(re.findall(r"(docs/images/watch-(\w+)\.png)", SECTION))
-
-
-@contextmanager
-def shell(command: str) -> Iterator[subprocess.Popen[str]]:
-    """Run a command of the README until the block is left, with the `sendproof` that is tested."""
-    command = re.sub(r"^(\s*)sendproof ", rf"\1'{sys.executable}' -m sendproof ", command, flags=re.MULTILINE)
-    with subprocess.Popen(  # noqa: S603 - the README's own commands
-        ["/bin/sh", "-c", command],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        cwd=ROOT,
-        start_new_session=True,
-    ) as process:
-        try:
-            yield process
-        finally:
-            os.killpg(process.pid, signal.SIGTERM)
-            process.communicate()
-
-
-@contextmanager
-def backend(command: str) -> Iterator[str]:
-    """Run the README's backend on a port that is free; give its URL."""
-    with shell(f"{command.strip()} --port 0") as process:
-        assert process.stdout is not None
-        yield process.stdout.readline().removeprefix("Listening on ").strip()
 
 
 def test_the_readme_shows_how_a_sender_fails_and_recovers() -> None:
