@@ -8,6 +8,7 @@ import json
 import logging
 import math
 import random
+from contextvars import Context
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, assert_never
@@ -330,7 +331,8 @@ class EventStreamSender:
         except RuntimeError:
             return  # held until there is one
         self._wake_at = None
-        self._pump = loop.create_task(self._send_all(), name="sendproof-sender")
+        # It outlives whoever enqueued first, whose context variables (a request, a trace) it is not to keep.
+        self._pump = loop.create_task(self._send_all(), name="sendproof-sender", context=Context())
 
     async def _something_changed(self) -> None:
         watcher: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
@@ -303,3 +304,20 @@ def test_a_full_buffer_recovers_by_itself_while_a_window_is_open() -> None:
         assert at.accepted() == [0, 1, 3]
 
     play(scene)
+
+
+def test_the_sending_task_keeps_no_context_variables() -> None:
+    """Those of whoever enqueued first, or had to do with it later: it outlives them."""
+    request: ContextVar[object] = ContextVar("request")
+    heard: list[object] = []
+
+    async def scene(at: Scene) -> None:
+        token = request.set("the first")
+        sender = at.sender(on_notice=lambda _: heard.append(request.get(None)))
+        enqueue(sender, 0)
+        request.reset(token)
+        await sender.flush()
+        await sender.stop()
+
+    play(scene, faults=[FaultRule(fault=Status(status=503), times=1)])
+    assert heard == [None, None]
