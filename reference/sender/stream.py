@@ -48,7 +48,6 @@ _log = logging.getLogger("sendproof.sender")
 # Python 3.11 looks up a member of an enum slowly, which each `enqueue` would pay for.
 _ACCEPTED = Outcome.ACCEPTED
 _GRACE_TO_CLOSE = 0.1
-_CLOCK_TICK = 1e-6
 
 
 class EventStreamSender:
@@ -305,7 +304,14 @@ class EventStreamSender:
         loop = asyncio.get_running_loop()
         self._waker = waker = loop.create_future()
         self._wake_at = wait.until_buffered
-        timer = loop.call_at(wait.until, _set, waker) if math.isfinite(wait.until) else None
+        is_due = False
+
+        def ring() -> None:
+            nonlocal is_due
+            is_due = True
+            _set(waker)
+
+        timer = loop.call_at(wait.until, ring) if math.isfinite(wait.until) else None
         try:
             await waker
         finally:
@@ -314,8 +320,8 @@ class EventStreamSender:
                 self._wake_at = None
             if timer is not None:
                 timer.cancel()
-        # A timer may fire a clock tick early. Its time has come all the same, or it would be set again and again.
-        is_due = timer is not None and loop.time() >= wait.until - _CLOCK_TICK
+        # A timer may fire early, by half a millisecond on uvloop. Its time has come all the same, or it would be set
+        # again and again.
         return wait.until if is_due else loop.time()
 
     def _wake(self) -> None:

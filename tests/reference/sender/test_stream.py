@@ -15,7 +15,9 @@ from reference.sender import (
     Notice,
     Outcome,
 )
+from reference.sender.messages import Wait
 from tests.reference.sender.driving import TOKEN, settings
+from tests.reference.sender.peer import LOOPS, run
 from tests.reference.sender.scene import Scene, enqueue, play
 
 NO_TOKEN = FaultRule(fault=Status(status=401), of="data")
@@ -321,3 +323,16 @@ def test_the_sending_task_keeps_no_context_variables() -> None:
 
     play(scene, faults=[FaultRule(fault=Status(status=503), times=1)])
     assert heard == [None, None]
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_wait_ends_in_one_wake_up(loop: str) -> None:
+    """Also on a loop whose clock has milliseconds, and whose timers fire up to half of one early."""
+
+    async def main() -> None:
+        sender = EventStreamSender(settings())
+        for number in range(100):
+            until = asyncio.get_running_loop().time() + 0.001 + number * 1e-5
+            assert await sender._park(Wait(until=until, until_buffered=1)) >= until
+
+    run(main(), loop)
