@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from urllib.parse import urlsplit
 
 from reference.sender.errors import ConfigError
+from reference.sender.proxy import Proxy, proxy_of_environment, read_proxy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +42,11 @@ class SenderConfig:
             not read, the answer's head and its body. It stands still only while a window that is up to date waits
             for the next event.
         stop_timeout: How long `stop` drains when it isn't told otherwise.
-        ssl_context: For https: certificates of your own. None takes the system's.
+        ssl_context: For https, of a proxy too: certificates of your own. None takes the system's.
+        proxy: The URL of a proxy to go by, http or https, with user and password where it asks for them. To an https
+            backend it passes on what it can't read, and never sees the token. It is absent from `repr`.
+        trust_env: Whether to go by the proxy that the environment names (`https_proxy`, `http_proxy`, `no_proxy`; on
+            macOS and Windows the system's settings too), as it is when the configuration is made. `proxy` comes first.
 
     Raises:
         ConfigError: A value can't work. It names the field, the value and what would be right.
@@ -64,6 +69,10 @@ class SenderConfig:
     request_timeout: float = 10.0
     stop_timeout: float = 30.0
     ssl_context: ssl.SSLContext | None = field(default=None, repr=False)
+    proxy: str | None = field(default=None, repr=False)
+    trust_env: bool = False
+    route: Proxy | None = field(init=False, default=None, repr=False, compare=False)
+    """The proxy that is gone by, of `proxy` or the environment; None goes to the backend itself."""
 
     def __post_init__(self) -> None:
         _check_url(self.url)
@@ -76,7 +85,15 @@ class SenderConfig:
                 check_time(each.name, value, zero_allowed=_TIMES[each.name])
         if not isinstance(self.ssl_context, ssl.SSLContext | None):
             raise ConfigError("ssl_context", self.ssl_context, "an ssl.SSLContext or None")
+        if not isinstance(self.trust_env, bool):
+            raise ConfigError("trust_env", self.trust_env, "True or False")
+        object.__setattr__(self, "route", self._find_route())
         self._check_that_limits_fit()
+
+    def _find_route(self) -> Proxy | None:
+        if self.proxy is not None:
+            return read_proxy(self.proxy)
+        return proxy_of_environment(self.url) if self.trust_env else None
 
     def _check_that_limits_fit(self) -> None:
         smallest_line = len('{"seq":1,"event":{}}')

@@ -60,7 +60,7 @@ class HttpAttempts:
 
     def __init__(self, config: SenderConfig) -> None:
         self._config = config
-        self._foreign = ForeignText([config.token])
+        self._foreign = ForeignText([config.token, *(config.route.secrets if config.route else ())])
         self._connector = AbortableConnector(ssl=config.ssl_context or True)
         self._session = aiohttp.ClientSession(
             connector=self._connector, cookie_jar=_NoCookies(), auto_decompress=False, timeout=_NO_TIMEOUT
@@ -70,6 +70,12 @@ class HttpAttempts:
             "Content-Type": wire.CONTENT_TYPE,
             "Accept-Encoding": "identity",
         }
+        self._proxy = None if config.route is None else config.route.url
+        self._proxy_headers: dict[str, str] = {}
+        if config.route is not None and config.route.authorization is not None:
+            # It is for the proxy alone, which reads requests to http itself, and of those to https the CONNECT.
+            headers = self._proxy_headers if config.url.startswith("https:") else self._headers
+            headers["Proxy-Authorization"] = config.route.authorization
 
     async def send(self, body: bytes | Sequence[bytes]) -> Answered | AttemptFailed:
         """Make a request whose body is known, in one piece or in blocks; its head tells its length."""
@@ -126,6 +132,8 @@ class HttpAttempts:
                     data=body(clock),
                     headers=self._headers if headers is None else {**self._headers, **headers},
                     allow_redirects=False,
+                    proxy=self._proxy,
+                    proxy_headers=self._proxy_headers,
                 )
                 try:
                     answer_began()

@@ -88,6 +88,10 @@ class Connection:
         """Send bytes."""
         await asyncio.to_thread(self._sock.sendall, data)
 
+    async def start_tls(self, context: ssl.SSLContext) -> None:
+        """Go on over TLS, as the end of a tunnel."""
+        self._sock = await asyncio.to_thread(context.wrap_socket, self._sock, server_side=True)
+
     async def rest(self) -> tuple[int, bool]:
         """Read what still arrives, below TLS; return how many bytes, and whether a reset ended them."""
         return await asyncio.to_thread(self._rest)

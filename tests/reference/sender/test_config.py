@@ -54,6 +54,9 @@ def test_the_defaults_are_those_of_the_production_sender() -> None:
         "request_timeout": 10.0,
         "stop_timeout": 30.0,
         "ssl_context": None,
+        "proxy": None,
+        "trust_env": False,
+        "route": None,
     }
 
 
