@@ -95,3 +95,10 @@ def load(session: nox.Session) -> None:
     """Send a thousand runs at a time to a backend that misbehaves, and look whether anything is lost."""
     _install(session)
     session.run("python", "-m", "benchmarks.load", *session.posargs)
+
+
+@nox.session
+def overlap(session: nox.Session) -> None:
+    """Send 100,000 events through a proxy that cuts, to a backend that takes overlapping requests both."""
+    _install(session)
+    session.run("python", "-m", "benchmarks.overlap", *session.posargs)
