@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,6 +23,13 @@ TIMELY = 1.0
 """Within so many seconds an event of a quiet program is there."""
 BUFFERED = ""
 STREAMED = "proxy_request_buffering off; proxy_http_version 1.1"
+
+
+_PAGE = Path(__file__).parents[3] / "docs" / "behind-a-proxy.md"
+FOR_WHOLE_WINDOWS, FOR_OPEN_WINDOWS = re.findall(
+    r"proxy_pass http://backend;\n(.*?)}", _PAGE.read_text("utf-8"), re.DOTALL
+)
+"""What the page sets."""
 
 
 class Front:
@@ -74,7 +83,9 @@ async def behind_nginx(*directives: str, faults: Iterable[FaultRule] = (), serve
     async with front.backend as backend:
         for fault in faults:
             backend.add_fault(fault)
-        with nginx(*[backend.url] * servers, settings=filter(None, directives)) as url:
+        with nginx(
+            *[backend.url] * servers, settings=[each.strip().removesuffix(";") for each in directives if each]
+        ) as url:
             front.url = url
             yield front
 
@@ -118,6 +129,32 @@ async def test_a_proxy_that_throws_open_windows_away_gets_whole_ones() -> None:
         assert sender.stats().failed_requests == 1
         assert (await sender.stop()).all_delivered
         assert at.events() == [0, 1, 2]
+
+
+async def test_what_the_page_sets_for_open_windows_passes_each_event_on() -> None:
+    """One request carries all of them, and each is there at once (LIV-2)."""
+    async with behind_nginx(FOR_OPEN_WINDOWS) as at:
+        sender = at.sender(window_age=300.0)
+        for number in range(5):
+            sender.enqueue({"n": number})
+            await at.accepted(number + 1, within=TIMELY)
+        stats = sender.stats()
+        assert (stats.delivered, stats.requests) == (0, 2)
+        assert (await sender.stop()).all_delivered
+        assert at.events() == [0, 1, 2, 3, 4]
+
+
+async def test_a_proxy_that_passes_bodies_on_and_cuts_quiet_ones_gets_whole_ones_too() -> None:
+    """Two windows in a row break, although all of them was taken; nothing is there twice (DLV-2)."""
+    async with behind_nginx(STREAMED, "client_body_timeout 200ms") as at:
+        sender = at.sender(window_age=300.0, retry_delay=0.05)
+        for number in range(6):
+            sender.enqueue({"n": number})
+            await at.accepted(number + 1, within=TIMELY)
+            await asyncio.sleep(0.5)
+        assert sender.stats().failed_requests == 2
+        assert (await sender.stop()).all_delivered
+        assert at.events() == list(range(6))
 
 
 async def test_a_proxy_that_holds_bodies_back_does_so_for_the_time_of_a_request_at_most() -> None:
@@ -171,6 +208,19 @@ async def test_a_504_page_after_all_was_taken_doubles_nothing(requests: str) -> 
         await at.told("504")
         assert (await sender.stop()).all_delivered
         assert at.events() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("directives", [FOR_WHOLE_WINDOWS, FOR_OPEN_WINDOWS])
+async def test_a_burst_gets_through_what_the_page_sets(directives: str) -> None:
+    """In two windows, of which none is refused."""
+    async with behind_nginx(directives) as at:
+        sender = at.sender()
+        for number in range(50):
+            sender.enqueue({"n": number, "of": "x" * 100_000})
+        assert (await sender.stop()).all_delivered
+        stats = sender.stats()
+        assert (stats.requests, stats.failed_requests) == (4, 0)
+        assert at.events() == list(range(50))
 
 
 @pytest.mark.parametrize("requests", [BUFFERED, STREAMED])
