@@ -34,7 +34,7 @@ from reference.sender.messages import (
     Wait,
 )
 from reference.sender.position import Doubt, Position
-from reference.sender.statuses import Meaning, doubt_after, meaning_of, wants_a_length
+from reference.sender.statuses import Meaning, doubt_after, gave_up_on_body, meaning_of, wants_a_length
 from reference.sender.tally import Tally
 from reference.sender.window import Window
 
@@ -240,6 +240,8 @@ class SenderCore:
                 new = self._position.sent(self._window.first, self._window.count)
         if isinstance(happened, AttemptFailed):
             is_unclear = isinstance(attempt, OpenWindow) and happened.was_sent
+            if is_unclear:
+                self._culprit.broke(happened.detail)
             self._on_failure(happened.detail, now, Doubt.SETTLE if is_unclear else Doubt.ASK)
             return
         meaning = meaning_of(happened)
@@ -297,7 +299,7 @@ class SenderCore:
             if self._settle_position(last):
                 self._on_progress()
             self._position_wanted = False
-            self._judge_refused_window()
+            self._judge_window()
             return
         if last > acked and self._take_position(last):
             self._on_progress()
@@ -339,7 +341,9 @@ class SenderCore:
         if wants_a_length(answer):
             self._window.are_whole = True
         self._on_failure(_in_words(answer), now, doubt_after(answer), answer.retry_after)
-        if meaning is Meaning.ERROR:
+        if gave_up_on_body(answer):
+            self._culprit.broke(_in_words(answer))
+        elif meaning is Meaning.ERROR:
             self._act_on(self._culprit.failed(was_alone=self._window.count == 1), _in_words(answer))
 
     def _on_refusal(self, answer: Answered, last: int | None, now: float) -> None:
@@ -352,12 +356,12 @@ class SenderCore:
         self._on_failure(_in_words(answer), now, doubt_after(answer), answer.retry_after)
         if last == self._buffer.acked:
             self._position.trust()
-            self._judge_refused_window()
+            self._judge_window()
 
-    def _judge_refused_window(self) -> None:
+    def _judge_window(self) -> None:
         took_nothing = self._buffer.acked == self._window.first - 1
         suspicion = self._culprit.judge(took_nothing=took_nothing, was_alone=self._window.count == 1)
-        self._act_on(suspicion, self._culprit.refusal)
+        self._act_on(suspicion, self._culprit.words)
 
     def _act_on(self, suspicion: Suspicion, words: str) -> None:
         match suspicion:
@@ -366,7 +370,7 @@ class SenderCore:
             case Suspicion.SINGLE_OUT:
                 self._window.single_out()
             case Suspicion.TELL:
-                detail = f"number {self._window.first} was answered {words} again and again"
+                detail = f"number {self._window.first} fails again and again: {words}"
                 self._tally.tell_held_up(detail, self._buffer.head, behind=len(self._buffer) - 1)
             case Suspicion.REJECT:
                 # None of those behind it was taken: a backend reads no further than the line that it refuses. Should an

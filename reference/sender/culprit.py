@@ -6,6 +6,8 @@ that is broken whatever it is sent. The head is sent alone to find out.
 
     400 or 413    refused in company: send it alone; refused again, alone: drop it with a reason
     5xx           it may be the backend: send it alone after a few, and tell when it goes on; drop nothing
+    no answer     and nothing was taken, while questions are answered: as after 5xx, since it may be the window's size.
+                  A proxy may cut what is large, or throw away what takes longer than `request_timeout` to send
 """
 
 from __future__ import annotations
@@ -25,37 +27,51 @@ class Suspicion(Enum):
     REJECT = auto()
 
 
+class _Case(Enum):
+    """What waits for the position to be known."""
+
+    REFUSED = auto()
+    BROKEN = auto()
+
+
 class Culprit:
     """What is held against the event at the head."""
 
     def __init__(self) -> None:
-        self.refusal = ""
-        """The words with which the last window was refused."""
-        self._is_open = False  # whether a refusal waits for the position to be known
+        self.words = ""
+        """What became of the last window that was refused, or broke."""
+        self._open: _Case | None = None
         self._refusals = 0
         self._errors = 0
 
     def refused(self, words: str) -> None:
         """A window was refused; how far the backend got isn't known yet."""
-        self.refusal = words
-        self._is_open = True
+        self.words = words
+        self._open = _Case.REFUSED
+
+    def broke(self, words: str) -> None:
+        """A window ended without a clear answer; how far the backend got isn't known yet."""
+        self.words = words
+        self._open = _Case.BROKEN
 
     def judge(self, *, took_nothing: bool, was_alone: bool) -> Suspicion:
-        """The position is known: say what to do about a refusal that waits for it.
+        """The position is known: say what to do about the window that waits for it.
 
         Args:
             took_nothing: Whether the backend is where it was before the window.
             was_alone: Whether the window was the head alone.
         """
-        is_open, self._is_open = self._is_open, False
-        if not is_open or not took_nothing:
+        case, self._open = self._open, None
+        if case is None or not took_nothing:
             return Suspicion.NONE
+        if case is _Case.BROKEN:
+            return self.failed(was_alone=was_alone)
         # Once may be chance.
         self._refusals += 1
         return Suspicion.REJECT if was_alone and self._refusals > 1 else Suspicion.SINGLE_OUT
 
     def failed(self, *, was_alone: bool) -> Suspicion:
-        """A window was answered 5xx; say what to do about it."""
+        """A window was answered 5xx, or broke and nothing of it was taken; say what to do about it."""
         self._errors += 1
         if self._errors == _ERRORS_TO_SINGLE_OUT:
             return Suspicion.SINGLE_OUT
@@ -69,4 +85,4 @@ class Culprit:
     def acquit(self) -> None:
         """Events were taken: nothing is held against anyone."""
         self.forget()
-        self._is_open = False
+        self._open = None

@@ -16,6 +16,7 @@ _FINAL = frozenset({401, 403, 404, 410})
 _REFUSED = frozenset({400, 413})
 _SERVER_ERRORS = range(500, 600)
 _WANTS_A_LENGTH = frozenset({411, 501})
+_GAVE_UP_ON_BODY = 408
 
 
 class Meaning(Enum):
@@ -52,6 +53,11 @@ def meaning_of(answer: Answered) -> Meaning:
 def wants_a_length(answer: Answered) -> bool:
     """Whether the peer takes no body without a length."""
     return answer.status in _WANTS_A_LENGTH
+
+
+def gave_up_on_body(answer: Answered) -> bool:
+    """Whether the peer waited for the body for too long."""
+    return answer.status == _GAVE_UP_ON_BODY
 
 
 def doubt_after(answer: Answered) -> Doubt:

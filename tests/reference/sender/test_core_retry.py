@@ -282,7 +282,7 @@ def test_an_event_that_the_backend_breaks_on_is_told_and_kept(of_a_proxy: bool) 
             core.settle(0)
     assert sizes == [5, 5, 5, *[1] * 9]
     assert core.others == [
-        EventHeldUp(detail="number 1 was answered 500 answer 500 again and again", event=b'{"n":0}', behind=4)
+        EventHeldUp(detail="number 1 fails again and again: 500 answer 500", event=b'{"n":0}', behind=4)
     ]
     assert core.drops == []
     core.window()
@@ -304,6 +304,60 @@ def test_errors_of_one_event_and_of_the_next_do_not_add_up() -> None:
 
 
 # Poison.
+
+
+def break_window(core: Driver, *, last: int, by_408: bool = False) -> list[int]:
+    """A window ends without a clear answer, and the position stands at a number; gives the window's numbers."""
+    numbers = core.numbers()
+    if by_408:
+        core.answer(408, of_a_proxy=True)
+    else:
+        core.break_off()
+    core.wait()
+    core.settle(last)
+    return numbers
+
+
+@pytest.mark.parametrize("by_408", [False, True])
+def test_windows_that_never_get_through_become_small(*, by_408: bool) -> None:
+    """They may be cut for their size, or take longer to send than a request may: three times, and one is sent alone."""
+    core = Driver().started(events=5)
+    sizes = [len(break_window(core, last=0, by_408=by_408)) for _ in range(3)]
+    for last in (1, 3, 5):
+        sizes.append(len(core.window()))
+        core.answer(200, last)
+    assert sizes == [5, 5, 5, 1, 2, 2]
+    assert core.drops == []
+
+
+def test_windows_of_which_something_was_taken_stay_large() -> None:
+    """Something gets through: it is chance, or the way is slow, and each one is worth it."""
+    core = Driver().started(events=9)
+    sizes = [len(break_window(core, last=last)) for last in (1, 2, 3, 4)]
+    assert sizes == [9, 8, 7, 6]
+
+
+def test_in_an_outage_windows_stay_large() -> None:
+    """As long as questions aren't answered either, nothing is to blame but the way."""
+    core = Driver().started(events=5)
+    core.window()
+    core.break_off()
+    for _ in range(10):
+        core.wait()
+        core.ask()
+        core.break_off()
+    core.wait()
+    core.settle(0)
+    assert core.numbers() == [1, 2, 3, 4, 5]
+
+
+def test_an_event_that_never_gets_through_is_told_and_kept() -> None:
+    """Alone, too, nothing of it is taken: that is what holds up the rest. Nobody refused it, so it isn't dropped."""
+    core = Driver().started(events=5)
+    sizes = [len(break_window(core, last=0)) for _ in range(7)]
+    assert sizes == [5, 5, 5, 1, 1, 1, 1]
+    assert core.others == [EventHeldUp(detail="number 1 fails again and again: reset", event=b'{"n":0}', behind=4)]
+    assert core.drops == []
 
 
 @pytest.mark.parametrize("status", [400, 413])

@@ -6,9 +6,10 @@ import asyncio
 
 import pytest
 
-from conformance.simulation import Side
+from conformance.simulation import LinkConditions, Side
 from fake_backend import (
     AnswerSent,
+    BufferRequest,
     FaultRule,
     Limits,
     LineReceived,
@@ -148,6 +149,22 @@ def test_connecting_and_waiting_for_the_head_are_bounded(toward: Side) -> None:
         await sender.stop()
 
     play(scene)
+
+
+def test_a_backlog_gets_through_a_slow_link_to_a_proxy_that_holds_bodies_back() -> None:
+    """A full window takes longer to send than a request may, and then nothing of it is taken; smaller ones are."""
+
+    async def scene(at: Scene) -> None:
+        at.link.conditions = LinkConditions(bandwidth=80_000)
+        sender = at.sender()
+        for number in range(1_000):
+            sender.enqueue({"n": number, "p": "x" * 2_000})
+        await sender.flush()
+        assert at.accepted() == list(range(1_000))
+        assert at.sim.time() < 300.0
+        await sender.stop()
+
+    play(scene, faults=[FaultRule(fault=BufferRequest())])
 
 
 # Early answers.
