@@ -108,6 +108,11 @@ class PositionLost:
     before: int
     now: int
 
+    @property
+    def detail(self) -> str:
+        """The same in words, as every notice has it."""
+        return f"the backend's last number went back from {self.before} to {self.now}"
+
 
 Notice: TypeAlias = EventDropped | EventHeldUp | HealthChanged | AnotherWriter | PositionLost
 

@@ -372,10 +372,7 @@ class EventStreamSender:
                     )
                     self._notify(notice)
                 case PositionLost():
-                    _log.warning(
-                        "%s: the backend's last number went back from %d to %d",
-                        *(self._config.url, notice.before, notice.now),
-                    )
+                    _log.warning("%s: %s", self._config.url, notice.detail)
                     self._notify(notice)
                 case other:
                     assert_never(other)
