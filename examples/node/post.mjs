@@ -2,6 +2,7 @@
 
 import http from 'node:http';
 import https from 'node:https';
+import net from 'node:net';
 
 const LONGEST_ANSWER = 64 * 1024;
 const LONGEST_WAIT_MS = 86_400_000; // that a Retry-After is heeded for
@@ -41,6 +42,16 @@ class Answer {
   }
 }
 
+/** Makes connections over TLS of which the plain one below is known, since that one alone can be reset. */
+class SecureAgent extends https.Agent {
+  createConnection(options, callback) {
+    const plain = net.connect(options);
+    // What it ends with, the one over TLS ends with too, and tells.
+    plain.on('error', () => {});
+    return Object.assign(super.createConnection({ ...options, socket: plain }, callback), { plain });
+  }
+}
+
 /** Makes the requests of one run, one at a time, on a connection of its own that is kept alive. */
 export class Poster {
   #url;
@@ -57,7 +68,8 @@ export class Poster {
     http.validateHeaderValue('Authorization', this.#headers.Authorization); // now, not in the middle of a run
     this.#timeoutMs = requestTimeoutMs;
     this.#http = this.#url.protocol === 'https:' ? https : http;
-    this.#agent = new this.#http.Agent({ keepAlive: true, timeout: IDLE_CONNECTION_MS });
+    const Agent = this.#http === https ? SecureAgent : http.Agent;
+    this.#agent = new Agent({ keepAlive: true, timeout: IDLE_CONNECTION_MS });
   }
 
   /**
@@ -108,12 +120,12 @@ export class Poster {
 
 /**
  * Cuts a connection. After a mere destroy() the kernel goes on to deliver what was written before: a window could
- * arrive while its next attempt is under way, or after stop() has returned. A reset discards it.
+ * arrive while its next attempt is under way, or after stop() has returned. A reset discards it. Nothing does where
+ * the process is killed: Node has no SO_LINGER.
  */
 function cut(request) {
-  const { socket } = request;
-  // Only a plain connection can be reset, and one that is being made would first be waited for.
-  if (socket && !socket.connecting && !socket.encrypted) socket.resetAndDestroy();
+  const plain = request.socket?.plain ?? request.socket;
+  if (plain && !plain.connecting) plain.resetAndDestroy(); // one that is being made would first be waited for
   request.destroy();
 }
 
