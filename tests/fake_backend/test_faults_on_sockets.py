@@ -7,11 +7,13 @@ import pytest
 from fake_backend import (
     BackendCameUp,
     Bandwidth,
+    BufferRequest,
     CloseOnReuse,
     Down,
     FakeBackend,
     Fault,
     FaultRule,
+    IdleCut,
     LimitData,
     Slicer,
     SlowClose,
@@ -29,12 +31,15 @@ MOMENT = 0.01
         Timeout(seconds=MOMENT, phase="after-accept"),
         LimitData(size=1_000, stream="upstream"),
         LimitData(size=0, stream="downstream"),
+        BufferRequest(seconds=MOMENT, status=None),
     ],
 )
 async def test_an_end_is_no_reset_though_much_was_not_read(fault: Fault) -> None:
     """With a megabyte on its way, the client still reads the end of the stream before anything else."""
     async with FakeBackend(faults=[FaultRule(fault=fault)]) as backend, connected(backend) as (reader, writer):
-        writer.write(request_bytes(backend, b" " * 999_999 + b"\n"))
+        body = b" " * 999_999 + b"\n"
+        # A proxy waits for the rest of a body that isn't whole.
+        writer.write(request_head(backend, f"Content-Length: {len(body) + isinstance(fault, BufferRequest)}") + body)
         assert await read_to_end(reader) == (b"", False)
 
 
@@ -56,6 +61,17 @@ async def test_a_reused_connection_is_reset() -> None:
         writer.write(request_bytes(backend, b""))
         await reader.readuntil(b"}")
         writer.write(request_head(backend))
+        assert await read_to_end(reader) == (b"", True)
+
+
+@pytest.mark.parametrize("rest", [b"", b"POST / HTTP/1.1\r\n"])
+async def test_an_idle_connection_is_reset(rest: bytes) -> None:
+    """With nothing under way, or with half a head of the next request."""
+    rule = FaultRule(fault=IdleCut(seconds=10 * MOMENT))
+    async with FakeBackend(faults=[rule]) as backend, connected(backend) as (reader, writer):
+        writer.write(request_bytes(backend, b""))
+        await reader.readuntil(b"}")
+        writer.write(rest)
         assert await read_to_end(reader) == (b"", True)
 
 
