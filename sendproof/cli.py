@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from sendproof.installed import version_line, what_is_missing
+from sendproof.installed import EXTRAS, version_line, what_is_missing
 from sendproof.standard_streams import forgiving_streams
 
 
@@ -19,6 +19,7 @@ def main() -> None:
             if sys.argv[1:] == ["--version"]:
                 sys.stdout.write(f"{version_line()}\n")
                 sys.exit(0)
-            sys.stderr.write(f"Error: {what_is_missing('click', 'cli')}\n")
+            extra = EXTRAS.get("".join(sys.argv[1:2]), "cli")
+            sys.stderr.write(f"Error: {what_is_missing('click', extra)}\n")
             sys.exit(2)
         sendproof(prog_name="sendproof")

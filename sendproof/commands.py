@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 import click
 
-from sendproof.installed import version_line, what_is_missing
+from sendproof.installed import EXTRAS, version_line, what_is_missing
 
 _OURS = frozenset({"sendproof", "conformance", "fake_backend", "reference"})
 
@@ -34,22 +33,14 @@ Search for a failure that nobody wrote down, and get the smallest one:
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Command:
-    """A command, the object of its name in the module of its name; `extra` is what `pip install` needs for it."""
-
-    about: str
-    extra: str
-
-
-_COMMANDS = {
-    "check": _Command(about="Judge a sender: does it keep the rules when things go wrong?", extra="conformance"),
-    "simulate": _Command(about="Search for trouble that makes a sender break a rule.", extra="conformance"),
-    "replay": _Command(about="Perform a schedule again that `simulate` has found.", extra="conformance"),
-    "show": _Command(about="Draw a recorded history as a page.", extra="conformance"),
-    "adapter": _Command(about="Put a Python sender behind the adapter protocol.", extra="conformance"),
-    "backend": _Command(about="Run a backend that takes events, and misbehaves if asked to.", extra="backend"),
-    "send": _Command(about="Ship a file or standard input, one JSON object a line.", extra="cli"),
+_ABOUT = {
+    "check": "Judge a sender: does it keep the rules when things go wrong?",
+    "simulate": "Search for trouble that makes a sender break a rule.",
+    "replay": "Perform a schedule again that `simulate` has found.",
+    "show": "Draw a recorded history as a page.",
+    "adapter": "Put a Python sender behind the adapter protocol.",
+    "backend": "Run a backend that takes events, and misbehaves if asked to.",
+    "send": "Ship a file or standard input, one JSON object a line.",
 }
 
 
@@ -67,11 +58,11 @@ class LazyGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Give the names of all commands, in the order in which they are listed."""
-        return list(_COMMANDS)
+        return list(_ABOUT)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
         """Import a command; None if there is none of that name. Raises MissingPackagesError."""
-        if cmd_name not in _COMMANDS:
+        if cmd_name not in _ABOUT:
             return None
         try:
             module: Any = import_module(f"sendproof.{cmd_name}")
@@ -79,15 +70,16 @@ class LazyGroup(click.Group):
             missing = (error.name or "").partition(".")[0]
             if missing in _OURS:
                 raise
-            extra = _COMMANDS[cmd_name].extra
-            raise MissingPackagesError(what_is_missing(missing, extra, needed_by=f"sendproof {cmd_name}")) from error
+            raise MissingPackagesError(
+                what_is_missing(missing, EXTRAS[cmd_name], needed_by=f"sendproof {cmd_name}")
+            ) from error
         command: click.Command = getattr(module, cmd_name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         """Write the list of commands, without importing any."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, command.about) for name, command in _COMMANDS.items()])
+            formatter.write_dl(list(_ABOUT.items()))
 
 
 def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 - click's signature

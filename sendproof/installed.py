@@ -12,11 +12,22 @@ import sys
 from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 _NAME = "sendproof"
+
+EXTRAS: Final = {
+    "check": "conformance",
+    "simulate": "conformance",
+    "replay": "conformance",
+    "show": "conformance",
+    "adapter": "conformance",
+    "backend": "backend",
+    "send": "cli",
+}
+"""By command: the extra that is enough for it."""
 
 
 def version_line() -> str:

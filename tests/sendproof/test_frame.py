@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 from sendproof import cli, commands
 from sendproof.commands import sendproof
-from sendproof.installed import how_to_install
+from sendproof.installed import EXTRAS, how_to_install
 
 
 class Hidden(MetaPathFinder):
@@ -127,18 +127,20 @@ def test_an_unknown_command_is_a_usage_error() -> None:
     assert "No such command 'judge'" in result.output
 
 
+@pytest.mark.parametrize(
+    ("arguments", "extra"), [([], "cli"), (["send"], "cli"), (["check", "--list"], "conformance"), (["none"], "cli")]
+)
 def test_without_click_the_command_says_how_to_get_it(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], extra: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """`pip install .` alone installs the command, too."""
+    """`pip install .` alone installs the command, too; what it is asked for is enough to know what it takes."""
     hide(monkeypatch, "click", ours="sendproof.commands")
-    monkeypatch.setattr(sys, "argv", ["sendproof", "check"])
+    monkeypatch.setattr(sys, "argv", ["sendproof", *arguments])
     with pytest.raises(SystemExit) as ended:
         cli.main()
     assert ended.value.code == 2
-    assert (
-        capsys.readouterr().err == f"Error: sendproof needs more packages (click is missing): {how_to_install('cli')}\n"
-    )
+    expected = f"Error: sendproof needs more packages (click is missing): {how_to_install(extra)}\n"
+    assert capsys.readouterr().err == expected
 
 
 def test_without_click_the_version_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -156,8 +158,8 @@ def test_without_click_the_version_is_told(monkeypatch: pytest.MonkeyPatch, caps
 
 def test_another_missing_module_is_not_mistaken_for_click(monkeypatch: pytest.MonkeyPatch) -> None:
     """It would be a bug, and is not hidden."""
-    hide(monkeypatch, "dataclasses", ours="sendproof.commands")
-    with pytest.raises(ModuleNotFoundError, match="dataclasses"):
+    hide(monkeypatch, "typing", ours="sendproof.commands")
+    with pytest.raises(ModuleNotFoundError, match="typing"):
         cli.main()
 
 
@@ -179,7 +181,8 @@ def test_the_command_runs_as_script_and_as_module(
 
 
 def test_a_command_is_found_by_its_name() -> None:
-    """What a module offers is the command itself."""
+    """What a module offers is the command itself; and each has an extra."""
+    assert set(EXTRAS) == set(sendproof.list_commands(click.Context(sendproof)))
     with click.Context(sendproof) as context:
         assert sendproof.list_commands(context) == ["check", "simulate", "replay", "show", "adapter", "backend", "send"]
         command = sendproof.get_command(context, "send")
