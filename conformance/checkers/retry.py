@@ -135,8 +135,10 @@ def delays_grow_and_differ(evidence: Evidence, found: Findings) -> None:
 
 def success_resets_the_delay(evidence: Evidence, found: Findings) -> None:
     """RTY-5: after a success, the first delay is short again."""
-    # Some formulas of jitter draw the first delay from up to three times the configured one.
-    first_delay = 3 * evidence.settings.retry_delay + evidence.settings.flush_delay
+    # Some formulas of jitter draw the first delay from up to three times the configured one; and after an ambiguous
+    # window the position is asked for until it stands still.
+    settings = evidence.settings
+    first_delay = 3 * settings.retry_delay + settings.flush_delay + settings.settle_delay
     for run in evidence.runs.values():
         for row in rows_of_failures(evidence, run):
             if not row.after_success or not row.is_plain or len(row.attempts) < _ENOUGH_TO_TELL:

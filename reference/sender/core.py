@@ -277,6 +277,9 @@ class SenderCore:
                 self._on_failure(f"an answer went back from {self._buffer.acked} to {last}", now, Doubt.ASK)
             case OpenWindow():
                 self._window.answered()
+                if last > self._buffer.acked + self._buffer.exposed:
+                    # Beyond all that was ever sent, it says nothing of what went out before this window (DLV-7).
+                    self._buffer.exposed = self._window.count
                 if self._position.count_contested(new, last=last, accepted=answer.accepted):
                     self._tell_of_another_writer("events of this sender were taken for duplicates, under new numbers")
                 if self._settle_position(last):

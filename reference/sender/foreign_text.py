@@ -48,7 +48,8 @@ class ForeignText:
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        compact = (_compact(secret).lower() for secret in secrets)
+        self._as_they_are = tuple(secret for secret in secrets if len(secret) >= _SHORTEST_SECRET)
+        compact = (_compact(secret).lower() for secret in self._as_they_are)
         self._secrets = tuple(secret for secret in compact if len(secret) >= _SHORTEST_SECRET)
 
     def shown(self, text: str | bytes, *, most: int = _MOST_SHOWN) -> str:
@@ -63,6 +64,8 @@ class ForeignText:
         return self.shown(f"{type(error).__name__}: {error}", most=2 * _MOST_SHOWN)
 
     def _without_secrets(self, text: str) -> str:
+        for secret in self._as_they_are:
+            text = text.replace(secret, _HIDDEN)
         for secret in self._secrets:
             text = _cut_out(secret, text)
         if self._secrets and any(self._is_told(form) for form in _other_forms(text)):

@@ -88,6 +88,20 @@ def test_a_success_that_does_not_say_how_far_acknowledges_nothing() -> None:
     core.ask()
 
 
+def test_an_ack_beyond_everything_covers_its_own_window_alone() -> None:
+    """What windows before it brought, of which the backend took nothing when it was asked, is not there (DLV-7)."""
+    core = Driver().started(events=3)
+    for _ in range(3):
+        core.window()
+        core.break_off()
+        core.wait()
+        core.settle(0)
+    assert core.numbers() == [1]  # too large, perhaps, so it is sent alone
+    core.answer(200, 1_000)
+    assert core.core.stats().delivered == 1
+    assert core.window() == [(1_001, 1), (1_002, 2)]
+
+
 @pytest.mark.parametrize("last", [0, 7, 43, 10**18])
 def test_a_conflict_rebases_what_is_held_behind_or_ahead(last: int) -> None:
     """The next window starts at the number that follows, in the same order, at once (SEQ-2)."""

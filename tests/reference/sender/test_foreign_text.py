@@ -77,6 +77,7 @@ def test_a_secret_is_not_shown_in_any_form(secret: str, form: str) -> None:
 
 @given(st.text(VISIBLE, min_size=8, max_size=60), st.text(max_size=60), st.text(max_size=60))
 @example(SECRET, "", "\\")
+@example("0000000\\", "", "")
 def test_no_secret_is_shown_as_it_is(secret: str, before: str, behind: str) -> None:
     """Whatever stands around it."""
     assert secret not in ForeignText([secret]).shown(before + secret + behind, most=10_000)
