@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING
 from hypothesis import strategies as st
 
 from benchmarks.figures import Figure, Goal
-from conformance.catalogue import CAPABILITIES, RULES
-from conformance.judge import judge
+from conformance.harness.worlds import SimulatedWorld
+from conformance.judging.judge import judge
+from conformance.rules.catalogue import CAPABILITIES, RULES
 from conformance.scenarios import SCENARIOS
 from conformance.search import Drawer, Schedule, examine_schedule, perform
 from conformance.search.schedule import Burst, Pause, Settle
 from conformance.search.strategies import NETWORK, WIRES
 from conformance.search.strategies import RULES as FAULT_RULES
-from conformance.worlds import SimulatedWorld
 from reference.adapter import create_sender
 
 if TYPE_CHECKING:

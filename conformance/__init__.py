@@ -4,12 +4,12 @@
 rules. The command is `sendproof check --sender MODULE:FACTORY`.
 """
 
-from conformance.catalogue import RULES, Level, Rule, rule_of
 from conformance.errors import AdapterError, ConformanceError, SuiteError, UnknownRuleError
-from conformance.findings import Findings, Violation
-from conformance.history import History
-from conformance.judge import Judgement, Verdict, check, judge
-from conformance.settings import Settings
+from conformance.evidence.history import History
+from conformance.evidence.settings import Settings
+from conformance.judging.judge import Judgement, Verdict, check, judge
+from conformance.rules.catalogue import RULES, Level, Rule, rule_of
+from conformance.rules.findings import Findings, Violation
 
 __all__ = [
     "RULES",

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conformance.errors import ConformanceError
+from conformance.judging.target import named_subject
 from conformance.simulation import SimulationError
-from conformance.subject import named_subject
 from conformance.testing import SenderConformance, Subject, subject_of_a_command
 
 _USAGE = pytest.ExitCode.USAGE_ERROR

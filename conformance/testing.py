@@ -20,16 +20,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conformance.errors import AdapterError
-from conformance.judge import contradictions
-from conformance.prose import in_words
+from conformance.evidence.describe import in_words
+from conformance.judging.judge import contradictions
+from conformance.judging.target import Subject, subject_of_a_command, subject_of_a_factory
 from conformance.scenarios import SCENARIOS
 from conformance.simulation import SimulationError
-from conformance.subject import Subject, subject_of_a_command, subject_of_a_factory
 
 if TYPE_CHECKING:
-    from conformance.findings import Violation
-    from conformance.history import History
-    from conformance.scenario import Factory, Scenario
+    from conformance.evidence.history import History
+    from conformance.harness.scenario import Factory, Scenario
+    from conformance.rules.findings import Violation
 
 __all__ = ["SenderConformance", "Subject", "subject_of_a_command", "subject_of_a_factory"]
 

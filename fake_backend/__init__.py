@@ -15,7 +15,6 @@ What happened is in `backend.history`, as records: everything that came in, was 
 from fake_backend.backend import FakeBackend, RunView
 from fake_backend.control import RunState
 from fake_backend.errors import FakeBackendError, FaultFileError, ListenError, UnknownRunError
-from fake_backend.fault_plan import ActiveFault
 from fake_backend.faults import (
     Bandwidth,
     BufferRequest,
@@ -47,7 +46,8 @@ from fake_backend.faults import (
     Stream,
     Timeout,
 )
-from fake_backend.ingest import Limits
+from fake_backend.faults.plan import ActiveFault
+from fake_backend.protocol.ingest import Limits
 from fake_backend.records import (
     AnswerSent,
     BackendCameUp,

@@ -10,18 +10,18 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from fake_backend.access import Access
 from fake_backend.connection import Connection
 from fake_backend.control import Control, RunState
+from fake_backend.deferred import LateRequests
 from fake_backend.errors import FakeBackendError, ListenError, UnknownRunError
 from fake_backend.exchange import answer_request
-from fake_backend.fault_plan import ActiveFault, FaultPlan
 from fake_backend.faults import FaultRule
+from fake_backend.faults.plan import ActiveFault, FaultPlan
 from fake_backend.held_port import HeldPort, hold_port
 from fake_backend.history import History
-from fake_backend.ingest import Limits, Run
-from fake_backend.late import LateRequests
 from fake_backend.open_request import Backend
+from fake_backend.protocol.access import Access
+from fake_backend.protocol.ingest import Limits, Run
 from fake_backend.records import BackendCameUp, BackendRecord, BackendWentDown, LineReceived, StateSet
 from fake_backend.runs import Runs
 

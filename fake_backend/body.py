@@ -3,10 +3,10 @@
 from aiohttp import HttpVersion11, hdrs
 
 from fake_backend.connection import BROKEN_OFF
-from fake_backend.fault_plan import RequestFaults, piece_of
 from fake_backend.faults import Bandwidth, LimitData, RequestKind
-from fake_backend.lines import BadLine, CompletionLine, EventLine, LineSplitter, Overflow, parse_line
+from fake_backend.faults.plan import RequestFaults, piece_of
 from fake_backend.open_request import OpenRequest, RequestEnded
+from fake_backend.protocol.lines import BadLine, CompletionLine, EventLine, LineSplitter, Overflow, parse_line
 
 
 class BodyBrokenError(Exception):

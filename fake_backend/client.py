@@ -20,8 +20,8 @@ from yarl import URL
 from fake_backend.control.api import FaultEntry, Faults, Gap, Health, Records, RuleTable, Runs, RunState
 from fake_backend.control.codec import convert, decode, encode
 from fake_backend.errors import FakeBackendError
-from fake_backend.fault_plan import ActiveFault
 from fake_backend.faults import FaultRule
+from fake_backend.faults.plan import ActiveFault
 from fake_backend.records import BackendRecord, decode_record
 
 T = TypeVar("T")

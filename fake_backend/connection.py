@@ -11,9 +11,9 @@ from typing import Final
 from aiohttp import StreamReader, web
 from aiohttp.http import HttpProcessingError
 
-from fake_backend import answers
 from fake_backend._typing import override
 from fake_backend.idleness import IdleWatch
+from fake_backend.protocol import answers
 from fake_backend.records import BreakCause
 
 KEEPALIVE_TIMEOUT: Final = 75.0

@@ -15,18 +15,18 @@ from http import HTTPStatus
 
 from aiohttp import hdrs, web
 
-from fake_backend import answers
-from fake_backend.access import refuse_epoch, run_of_path
-from fake_backend.answers import Answer
+from fake_backend.apply_faults import EPOCH_HEADER, Striker
 from fake_backend.body import BodyBrokenError, BodyLimitedError, RequestBody
 from fake_backend.connection import Connection
 from fake_backend.faults import Duplicate, LateAccept, Poison
-from fake_backend.ingest import RequestIngest, Run
 from fake_backend.lag import Lag
 from fake_backend.open_request import AnsweredInsteadError, Backend, OpenRequest, RequestEnded
+from fake_backend.protocol import answers
+from fake_backend.protocol.access import refuse_epoch, run_of_path
+from fake_backend.protocol.answers import Answer
+from fake_backend.protocol.ingest import RequestIngest, Run
 from fake_backend.records import BodyEnded, RequestStarted
 from fake_backend.sending import send
-from fake_backend.strike import EPOCH_HEADER, Striker
 
 
 async def answer_request(

@@ -5,10 +5,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from fake_backend.answers import Answer
 from fake_backend.faults import Overlap
-from fake_backend.ingest import RequestIngest
 from fake_backend.open_request import OpenRequest, RequestEnded
+from fake_backend.protocol.answers import Answer
+from fake_backend.protocol.ingest import RequestIngest
 
 _TICK: Final = 1e-6
 """A timer of asyncio may be early by the resolution of the clock."""

@@ -7,13 +7,13 @@ from typing import NoReturn, Protocol
 import msgspec
 from aiohttp import web
 
-from fake_backend.access import Access
-from fake_backend.answers import Answer
-from fake_backend.completion_headers import read_completion_headers
 from fake_backend.connection import Connection
-from fake_backend.fault_plan import FaultPlan
 from fake_backend.faults import Fault
-from fake_backend.ingest import Limits, Run
+from fake_backend.faults.plan import FaultPlan
+from fake_backend.protocol.access import Access
+from fake_backend.protocol.answers import Answer
+from fake_backend.protocol.completion_headers import read_completion_headers
+from fake_backend.protocol.ingest import Limits, Run
 from fake_backend.records import BackendRecord, BreakCause, FaultStruck, RequestBroken
 
 

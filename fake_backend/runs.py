@@ -1,6 +1,6 @@
 """The runs of a backend: those that have taken something for good, the others while anything is known of them."""
 
-from fake_backend.ingest import Run
+from fake_backend.protocol.ingest import Run
 
 
 class Runs:

@@ -7,10 +7,10 @@ from typing import Final, TypeAlias
 from aiohttp import hdrs, web
 from multidict import CIMultiDict
 
-from fake_backend.answers import Answer, phrase
-from fake_backend.fault_plan import RequestFaults, piece_of
 from fake_backend.faults import CloseOnReuse
+from fake_backend.faults.plan import RequestFaults, piece_of
 from fake_backend.open_request import OpenRequest, RequestEnded
+from fake_backend.protocol.answers import Answer, phrase
 from fake_backend.records import AnswerSent
 
 _WITHOUT_BODY: Final = {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}

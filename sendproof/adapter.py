@@ -13,7 +13,7 @@ import click
 
 from conformance.adapters.serve import serve
 from conformance.errors import AdapterError
-from conformance.loading import load_factory
+from conformance.judging.loading import load_factory
 
 _HELP = """Put a Python sender behind the adapter protocol: it is judged in a process of its own, on real sockets.
 

@@ -29,7 +29,7 @@ from fake_backend import (
     RequestBroken,
     RequestStarted,
 )
-from fake_backend.fault_file import load_faults
+from fake_backend.faults.file import load_faults
 from sendproof.faults_help import faults_help_option
 from sendproof.recorder import Recorder
 from sendproof.standard_streams import never_wait

@@ -13,15 +13,15 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from conformance.catalogue import RULES, Level, rule_of
 from conformance.errors import ConformanceError, KnownFailuresError, UnknownRuleError, UnknownScenarioError
-from conformance.judge import Judgement, judge, scenarios_for, select_rules, select_scenarios
-from conformance.known_failures import note_known_failures, read_known_failures
+from conformance.harness.worlds import SimulatedWorld
+from conformance.judging.judge import Judgement, judge, scenarios_for, select_rules, select_scenarios
+from conformance.judging.known_failures import note_known_failures, read_known_failures
+from conformance.judging.target import AT_A_TIME, attached_subject, named_subject, subject_of_a_command
 from conformance.report import write_reports
+from conformance.rules.catalogue import RULES, Level, rule_of
 from conformance.scenarios import SCENARIOS
 from conformance.simulation import SimulationError
-from conformance.subject import AT_A_TIME, attached_subject, named_subject, subject_of_a_command
-from conformance.worlds import SimulatedWorld
 from fake_backend import FakeBackendError
 from sendproof.explain import explain
 from sendproof.pulse import Pulse
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from conformance.catalogue import Rule
-    from conformance.judge import Verdict
-    from conformance.scenario import Scenario
-    from conformance.subject import Subject
+    from conformance.harness.scenario import Scenario
+    from conformance.judging.judge import Verdict
+    from conformance.judging.target import Subject
+    from conformance.rules.catalogue import Rule
 
 _LEVELS = {
     "must": frozenset({Level.MUST}),

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from conformance.catalogue import Rule
-    from conformance.scenario import Scenario
+    from conformance.harness.scenario import Scenario
+    from conformance.rules.catalogue import Rule
 
 
 def explain(console: Console, rule: Rule, scenarios: Sequence[Scenario]) -> None:

@@ -14,12 +14,12 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from fake_backend.fault_help import FAMILIES, Catalogue, KindHelp, SelectorHelp, catalogue, default_of, type_of
+from fake_backend.faults.catalogue import FAMILIES, Catalogue, KindHelp, SelectorHelp, catalogue, default_of, type_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from fake_backend.fault_keys import Key
+    from fake_backend.faults.keys import Key
 
 _ALL = ""
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 
 from conformance.errors import AdapterError
-from conformance.judge import select_rules
-from conformance.loading import load_factory
-from conformance.prose import in_words
+from conformance.evidence.describe import in_words
+from conformance.judging.judge import select_rules
+from conformance.judging.loading import load_factory
 from conformance.search import Recorded, ScheduleError, examine_schedule
 from sendproof.schedules import EXIT_STATUSES, exit_status, print_examined
 from sendproof.verdicts import verdict_console

@@ -11,9 +11,9 @@ from hypothesis.configuration import set_hypothesis_home_dir
 from rich.padding import Padding
 from rich.text import Text
 
-from conformance.catalogue import rule_of
+from conformance.rules.catalogue import rule_of
 from conformance.search import as_script
-from conformance.search.script import size_in_words
+from conformance.search.render import size_in_words
 from sendproof.verdicts import print_violation
 
 if TYPE_CHECKING:

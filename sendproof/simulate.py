@@ -14,10 +14,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from conformance.errors import AdapterError, UnknownRuleError
-from conformance.judge import select_rules
-from conformance.loading import load_factory
+from conformance.judging.judge import select_rules
+from conformance.judging.loading import load_factory
 from conformance.search import Recorded, Searched, search_in_parts, shrink
-from conformance.search.script import counted, size_in_words
+from conformance.search.render import counted, size_in_words
 from sendproof.pulse import Pulse
 from sendproof.schedules import EXIT_STATUSES, exit_status, nothing_else_written, print_examined
 from sendproof.verdicts import verdict_console

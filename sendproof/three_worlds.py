@@ -8,11 +8,11 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from conformance.comparison import compare
-from conformance.judge import Judgement, scenarios_for
+from conformance.harness.worlds import SimulatedWorld, TcpWorld
+from conformance.judging.comparison import compare
+from conformance.judging.judge import Judgement, scenarios_for
+from conformance.judging.target import named_subject
 from conformance.scenarios import SCENARIOS
-from conformance.subject import named_subject
-from conformance.worlds import SimulatedWorld, TcpWorld
 from sendproof.toxiproxy import needs_toxiproxy
 from sendproof.verdicts import STYLES, print_indented, print_violation
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from conformance.catalogue import Rule
-    from conformance.comparison import Comparison, Outcome
-    from conformance.scenario import Scenario
+    from conformance.harness.scenario import Scenario
+    from conformance.judging.comparison import Comparison, Outcome
+    from conformance.rules.catalogue import Rule
 
 WORLDS = ("simulator", "TCP", "Toxiproxy")
 
@@ -62,7 +62,7 @@ def compare_worlds(
         SimulationError: It does what can't be simulated.
     """
     with needs_toxiproxy():
-        from conformance.toxiproxy import toxiproxy_world  # noqa: PLC0415 - an extra
+        from conformance.harness.toxiproxy import toxiproxy_world  # noqa: PLC0415 - an extra
 
     with toxiproxy_world(url, at_a_time=at_a_time) as proxied, named_subject(sender) as subject:
         return compare(

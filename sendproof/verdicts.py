@@ -13,17 +13,17 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from conformance.history import AdapterSaid
-from conformance.judge import Judgement, how_well_it_shows, level_reached, where_to_begin
-from conformance.prose import in_words
+from conformance.evidence.describe import in_words
+from conformance.evidence.history import AdapterSaid
+from conformance.judging.judge import Judgement, how_well_it_shows, level_reached, where_to_begin
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from conformance.catalogue import Rule
-    from conformance.findings import Violation
-    from conformance.judge import Failure, Verdict
-    from conformance.scenario import Scenario
+    from conformance.harness.scenario import Scenario
+    from conformance.judging.judge import Failure, Verdict
+    from conformance.rules.catalogue import Rule
+    from conformance.rules.findings import Violation
 
 STYLES = {
     Judgement.PASSED: "green",

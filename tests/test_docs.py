@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance import RULES, rules_page
+from conformance import RULES
+from conformance.rules import page as rules_page
 from fake_backend import FakeBackend
 from tests.readme import ROOT
 
@@ -30,7 +31,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 
 def test_the_pages_of_the_rules_are_made_of_the_catalogue() -> None:
-    """docs/guarantees.md and docs/rules/ are what `python -m conformance.rules_page docs` writes, and nothing else."""
+    """docs/guarantees.md and docs/rules/ are what `python -m conformance.rules.page docs` writes, and nothing else."""
     docs = ROOT / "docs"
     written = {path.relative_to(docs).as_posix(): path.read_text(encoding="utf-8") for path in docs.glob("rules/*")}
     written["guarantees.md"] = (docs / "guarantees.md").read_text(encoding="utf-8")

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from conformance.harness.worlds import SimulatedWorld
 from conformance.scenarios import SCENARIOS
-from conformance.worlds import SimulatedWorld
 from fake_backend import (
     Bandwidth,
     BufferRequest,
@@ -42,7 +42,7 @@ from fake_backend import (
     Status,
     Timeout,
 )
-from fake_backend.fault_keys import KINDS
+from fake_backend.faults.keys import KINDS
 from reference.adapter import create_sender
 from tests.fake_backend.virtual_time import in_virtual_time, now
 from tests.fake_backend.wire import event_lines, request_bytes

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.loading import load_factory
-from conformance.plugged import PluggedSender, made_by
-from conformance.settings import Settings
+from conformance.evidence.settings import Settings
+from conformance.harness.in_process import PluggedSender, made_by
+from conformance.judging.loading import load_factory
 from tests.browser import missing
 from tests.readme import README, ROOT, URL, backend, blocks, shell, the_block
 

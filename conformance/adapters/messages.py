@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from conformance.settings import TIMES, Settings
+from conformance.evidence.settings import TIMES, Settings
 
 PROTOCOL = 1
 """The version of the protocol that is spoken here."""

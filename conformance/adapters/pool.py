@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from conformance.adapters.channel import Channel
     from conformance.adapters.remote import RemoteSender
-    from conformance.settings import Settings
+    from conformance.evidence.settings import Settings
 
 
 class AdapterPool:

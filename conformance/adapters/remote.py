@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from conformance.abilities import ABILITIES
 from conformance.adapters.messages import (
     EXPECTED,
     PROTOCOL,
@@ -32,16 +31,17 @@ from conformance.adapters.messages import (
     Stop,
     Stopped,
 )
-from conformance.catalogue import CAPABILITIES
+from conformance.capabilities import ABILITIES
 from conformance.errors import AdapterError
-from conformance.history import Report
-from conformance.printable import printable
+from conformance.escaping import printable
+from conformance.evidence.history import Report
+from conformance.rules.catalogue import CAPABILITIES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from conformance.adapters.channel import Channel
-    from conformance.settings import Settings
+    from conformance.evidence.settings import Settings
 
 _TIME_TO_START = 30.0
 """Seconds for the answer to `hello`: a program may be compiled before it is run."""

@@ -10,7 +10,6 @@ from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
 
-from conformance.abilities import ABILITIES
 from conformance.adapters.messages import (
     PROTOCOL,
     AnyRequest,
@@ -23,9 +22,10 @@ from conformance.adapters.messages import (
     RemoteSettings,
     Stop,
 )
+from conformance.capabilities import ABILITIES
 from conformance.errors import AdapterError
-from conformance.plugged import PluggedSender, made_by
-from conformance.settings import TIMES, Settings
+from conformance.evidence.settings import TIMES, Settings
+from conformance.harness.in_process import PluggedSender, made_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable

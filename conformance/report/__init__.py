@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 from conformance.report.as_html import history_to_html, to_html
 from conformance.report.as_json import to_json
 from conformance.report.as_junit import to_junit
+from conformance.report.build import report_of
+from conformance.report.history_page import recorded
+from conformance.report.load_history import HistoryFileError, read_history
 from conformance.report.model import Report
-from conformance.report.reading import HistoryFileError, read_history
-from conformance.report.recorded import recorded
-from conformance.report.told import report_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from conformance.judge import Verdict
+    from conformance.judging.judge import Verdict
 
 __all__ = [
     "HistoryFileError",

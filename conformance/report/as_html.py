@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import jinja2
 from markupsafe import Markup, escape
 
-from conformance.judge import Judgement
-from conformance.report.picture import LANES, picture_of, seconds
+from conformance.judging.judge import Judgement
+from conformance.report.layout import LANES, picture_of, seconds
 
 if TYPE_CHECKING:
+    from conformance.report.history_page import RecordedHistory
     from conformance.report.model import Report, RuleReport
-    from conformance.report.recorded import RecordedHistory
 
 _OPEN_AT_FIRST = 3
 """So many failed rules are shown open; of more, only their claims."""

@@ -6,8 +6,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from conformance.judge import Judgement
-from conformance.report.picture import seconds
+from conformance.judging.judge import Judgement
+from conformance.report.layout import seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -1,6 +1,6 @@
 """A report as data: the one structure that report.json, junit.xml and report.html are made of.
 
-All text in it can be printed: see `conformance.printable`. Times are seconds since the beginning of the history
+All text in it can be printed: see `conformance.escaping`. Times are seconds since the beginning of the history
 that they are from.
 """
 
@@ -8,8 +8,8 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from conformance.catalogue import Level
-from conformance.judge import Judgement
+from conformance.judging.judge import Judgement
+from conformance.rules.catalogue import Level
 
 Lane: TypeAlias = Literal["sender", "network", "backend"]
 Tone: TypeAlias = Literal["plain", "good", "bad"]

@@ -5,18 +5,18 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
-from conformance.evidence import Evidence
-from conformance.history import BackendCameUp, BackendWentDown, NetworkTrouble
+from conformance.evidence.history import BackendCameUp, BackendWentDown, NetworkTrouble
+from conformance.evidence.index import Evidence
 from conformance.report.model import Omission, Span, Timeline
-from conformance.report.moments import Teller, drafts_of
+from conformance.report.rows import Teller, drafts_of
 from fake_backend.records import AnswerSent, RequestBroken, RequestStarted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from conformance.history import History
+    from conformance.evidence.history import History
     from conformance.report.model import Moment
-    from conformance.report.moments import Draft
+    from conformance.report.rows import Draft
 
 _NOT_WORTH_LEAVING_OUT = 2
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from conformance.scenario import Scenario, numbered
+from conformance.harness.scenario import Scenario, numbered
 from conformance.scenarios.scripts import (
     a_burst_and_stop,
     a_burst_then_stop_in_the_middle,
@@ -18,7 +18,7 @@ from fake_backend.faults import Latency, ResetPeer, Stall, Status
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from conformance.scenario import Stage
+    from conformance.harness.scenario import Stage
     from fake_backend.faults import Fault, Phase
 
 

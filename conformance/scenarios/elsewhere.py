@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conformance.scenario import Scenario
+from conformance.harness.scenario import Scenario
 from conformance.scenarios.scripts import on_data, two_bursts
 from fake_backend.faults import (
     CloseOnReuse,

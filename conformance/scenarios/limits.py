@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from conformance.scenario import Scenario, numbered
+from conformance.harness.scenario import Scenario, numbered
 from conformance.scenarios.scripts import on_data
 from fake_backend.faults import FaultRule, Latency, Status
 from fake_backend.records import LineReceived
 
 if TYPE_CHECKING:
-    from conformance.scenario import Stage
-    from conformance.staged_sender import StagedSender
+    from conformance.harness.scenario import Stage
+    from conformance.harness.stage import StagedSender
 
 _LIMIT = 1_000
 _WINDOW = 2_000

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from conformance.scenario import Scenario, numbered
+from conformance.harness.scenario import Scenario, numbered
 from conformance.scenarios.scripts import on_data
 from fake_backend.faults import FaultRule, Latency, ResetPeer, Stall, Status
 from fake_backend.records import AnswerSent
 
 if TYPE_CHECKING:
-    from conformance.scenario import Stage
-    from conformance.staged_sender import StagedSender
+    from conformance.harness.scenario import Stage
+    from conformance.harness.stage import StagedSender
 
 
 async def _a_busy_caller(stage: Stage) -> None:

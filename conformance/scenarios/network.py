@@ -9,11 +9,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from conformance.scenario import Scenario, numbered
+from conformance.harness.scenario import Scenario, numbered
 from fake_backend.faults import Bandwidth, Latency, LimitData, ResetPeer, Slicer, SlowClose, Timeout
 
 if TYPE_CHECKING:
-    from conformance.scenario import Stage
+    from conformance.harness.scenario import Stage
     from fake_backend.faults import Fault
 
 _LONG = "x" * 900

@@ -6,12 +6,12 @@ import time
 from email.utils import formatdate
 from typing import TYPE_CHECKING
 
-from conformance.scenario import Scenario, numbered
+from conformance.harness.scenario import Scenario, numbered
 from conformance.scenarios.scripts import on_all, on_data, two_bursts
 from fake_backend.faults import FaultRule, Latency, ResetPeer, Status
 
 if TYPE_CHECKING:
-    from conformance.scenario import Stage
+    from conformance.harness.scenario import Stage
     from fake_backend.faults import Phase
 
 

@@ -14,12 +14,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from conformance.scenario import Scenario, numbered
+from conformance.harness.scenario import Scenario, numbered
 from conformance.scenarios.scripts import a_burst_and_stop, on_data, on_first_sync, two_bursts
 from fake_backend.faults import FaultRule, Overlap, ResetPeer
 
 if TYPE_CHECKING:
-    from conformance.scenario import Stage
+    from conformance.harness.scenario import Stage
 
 _SETTLING: Final[dict[str, Any]] = {"settle_delay": 0.4, "retry_delay": 0.02, "max_retry_delay": 0.5}
 _LAG: Final = on_data(Overlap(seconds=0.15))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from conformance.scenario import Scenario, numbered
+from conformance.harness.scenario import Scenario, numbered
 from fake_backend import Limits
 
 if TYPE_CHECKING:
-    from conformance.scenario import Stage
+    from conformance.harness.scenario import Stage
 
 _EVENTS = 8
 _TOO_LARGE = "x" * 3_000

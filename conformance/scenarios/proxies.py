@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conformance.scenario import Scenario, numbered
+from conformance.harness.scenario import Scenario, numbered
 from conformance.scenarios.scripts import on_all, on_data, two_bursts
 from fake_backend.faults import Bandwidth, BufferRequest, IdleCut, Latency
 
 if TYPE_CHECKING:
-    from conformance.scenario import Stage
+    from conformance.harness.scenario import Stage
 
 
 async def _a_trickle(stage: Stage) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conformance.scenario import numbered
+from conformance.harness.scenario import numbered
 from fake_backend.faults import FaultRule, Latency
 
 if TYPE_CHECKING:
-    from conformance.scenario import Stage
+    from conformance.harness.scenario import Stage
     from fake_backend.faults import Fault
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conformance.history import NetworkTrouble
-from conformance.scenario import Scenario, numbered
+from conformance.evidence.history import NetworkTrouble
+from conformance.harness.scenario import Scenario, numbered
 from conformance.scenarios.scripts import a_burst_and_stop, on_data, on_first_sync, two_bursts
 from fake_backend.faults import FaultRule, Slicer, Stall
 
 if TYPE_CHECKING:
-    from conformance.scenario import Stage
+    from conformance.harness.scenario import Stage
     from fake_backend.faults import Phase
 
 

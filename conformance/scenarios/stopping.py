@@ -6,13 +6,13 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
-from conformance.scenario import Scenario, numbered
+from conformance.harness.scenario import Scenario, numbered
 from conformance.scenarios.scripts import on_all, on_completion, on_data
 from fake_backend.faults import Latency, ResetPeer, Stall, Status
 from fake_backend.records import RequestStarted
 
 if TYPE_CHECKING:
-    from conformance.scenario import Stage
+    from conformance.harness.scenario import Stage
     from fake_backend.faults import Phase
 
 _LONG_AFTER = 40.0

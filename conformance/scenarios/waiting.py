@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from conformance.scenario import Scenario, numbered
+from conformance.harness.scenario import Scenario, numbered
 from conformance.scenarios.scripts import on_completion, on_data, two_bursts
 from fake_backend.faults import Partial, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conformance.scenario import Stage
+    from conformance.harness.scenario import Stage
     from fake_backend.faults import Fault
 
 

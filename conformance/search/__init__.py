@@ -5,13 +5,13 @@ make one, `perform` gives the history of a sender under it, and `shrink` looks f
 in the same way. `sendproof simulate` and `sendproof replay` are these, as commands.
 """
 
-from conformance.search.draw import Drawer
-from conformance.search.find import Examined, Searched, examine_schedule, search
+from conformance.search.generate import Drawer
 from conformance.search.jobs import search_in_parts
 from conformance.search.perform import perform
-from conformance.search.record import Recorded
+from conformance.search.render import as_script
+from conformance.search.run import Examined, Searched, examine_schedule, search
+from conformance.search.saved import Recorded
 from conformance.search.schedule import Schedule, ScheduleError
-from conformance.search.script import as_script
 from conformance.search.shrink import shrink
 
 __all__ = [

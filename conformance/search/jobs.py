@@ -8,9 +8,9 @@ from collections import deque
 from concurrent.futures import Future, ProcessPoolExecutor
 from typing import TYPE_CHECKING
 
-from conformance.judge import select_rules
-from conformance.loading import load_factory
-from conformance.search.find import Searched, search
+from conformance.judging.judge import select_rules
+from conformance.judging.loading import load_factory
+from conformance.search.run import Searched, search
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -6,8 +6,9 @@ import asyncio
 import functools
 from typing import TYPE_CHECKING, Any, assert_never
 
-from conformance.history import NetworkTrouble
-from conformance.scenario import Scenario, Stage
+from conformance.evidence.history import NetworkTrouble
+from conformance.harness.scenario import Scenario, Stage
+from conformance.harness.worlds import perform_simulated
 from conformance.search.schedule import (
     Burst,
     Down,
@@ -26,15 +27,14 @@ from conformance.search.schedule import (
     Unserialisable,
 )
 from conformance.simulation import LinkConditions, Side
-from conformance.worlds import perform_simulated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conformance.history import History
-    from conformance.scenario import Factory
+    from conformance.evidence.history import History
+    from conformance.harness.scenario import Factory
+    from conformance.harness.stage import StagedSender
     from conformance.search.schedule import Direction
-    from conformance.staged_sender import StagedSender
 
 POISON = "poison"
 """The word that events of that sort hold."""

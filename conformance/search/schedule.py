@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from conformance.settings import Settings
+from conformance.evidence.settings import Settings
 from fake_backend import FaultRule, Limits
 
 Direction: TypeAlias = Literal["backend", "sender", "both"]

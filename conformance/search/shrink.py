@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from hypothesis.errors import HypothesisException
 
-from conformance.search.draw import Drawer, offer, probe
-from conformance.search.find import examine_schedule
+from conformance.search.generate import Drawer, offer, probe
+from conformance.search.run import examine_schedule
 from conformance.search.strategies import schedules, small_schedules_like
 
 if TYPE_CHECKING:
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from hypothesis.strategies import SearchStrategy
 
-    from conformance.catalogue import Rule
-    from conformance.scenario import Factory
-    from conformance.search.find import Examined
+    from conformance.harness.scenario import Factory
+    from conformance.rules.catalogue import Rule
+    from conformance.search.run import Examined
     from conformance.search.schedule import Schedule
 
 _FEW_EVENTS = 5

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hypothesis import strategies as st
 
+from conformance.evidence.settings import Settings
 from conformance.search.perform import POISON
 from conformance.search.schedule import (
     LATENCY,
@@ -29,7 +30,6 @@ from conformance.search.schedule import (
     Unserialisable,
     Wire,
 )
-from conformance.settings import Settings
 from fake_backend import (
     Bandwidth,
     BufferRequest,

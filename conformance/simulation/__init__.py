@@ -14,8 +14,8 @@ from conformance.simulation.errors import (
 )
 from conformance.simulation.link import Link, Side
 from conformance.simulation.network import Network
+from conformance.simulation.patches import EPOCH
 from conformance.simulation.run import Simulation, simulate
-from conformance.simulation.surroundings import EPOCH
 
 __all__ = [
     "EPOCH",

@@ -10,15 +10,15 @@ import threading
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeVarTuple
 
-from conformance.simulation import picture
+from conformance.simulation import diagnostics
 from conformance.simulation.clock import HALF_A_TICK, TICK, Instant, VirtualClock, on_a_tick
 from conformance.simulation.errors import NotSimulatedError
 from conformance.simulation.network import EVERYWHERE, Network
-from conformance.simulation.real_world import RealWorldLoop
 from conformance.simulation.selector import VirtualSelector
 from conformance.simulation.sockets import socket_address
 from conformance.simulation.tasks import TaskFactory
 from conformance.simulation.transport import reset_error
+from conformance.simulation.unsupported import RealWorldLoop
 
 if sys.version_info >= (3, 12):
     from typing import override
@@ -69,7 +69,7 @@ class SimulatedLoop(RealWorldLoop):
 
     def describe(self) -> str:
         """Tell what each task waits for, what is held up on the network, and which links stall."""
-        return "\n".join(filter(None, [picture.draw(self), *self.network.describe_troubles()]))
+        return "\n".join(filter(None, [diagnostics.draw(self), *self.network.describe_troubles()]))
 
     @override
     def not_simulated(self, what: str) -> NotSimulatedError:

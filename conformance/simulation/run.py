@@ -9,7 +9,7 @@ from conformance.simulation.clock import LONGEST_TIME
 from conformance.simulation.conditions import LinkConditions
 from conformance.simulation.errors import DeadlockError, SimulationError
 from conformance.simulation.loop import SimulatedLoop
-from conformance.simulation.surroundings import simulated_surroundings
+from conformance.simulation.patches import simulated_surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine

@@ -5,6 +5,6 @@ strikes them. `api` says what they are asked and what they answer, `guard` who i
 """
 
 from fake_backend.control.api import RunState
-from fake_backend.control.control import Control
+from fake_backend.control.state import Control
 
 __all__ = ["Control", "RunState"]

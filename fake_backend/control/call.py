@@ -10,10 +10,10 @@ import msgspec
 from aiohttp import hdrs, web
 from msgspec import UNSET, UnsetType
 
-from fake_backend.answers import phrase
 from fake_backend.connection import BROKEN_OFF, Connection
 from fake_backend.control.api import Asked, Problem
 from fake_backend.control.codec import convert, encode
+from fake_backend.protocol.answers import phrase
 
 MAX_BODY_BYTES: Final = 65_536
 """How large the body of a control request may be."""

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from fake_backend.control.api import RuleTable
-from fake_backend.fault_table import rule_of_table, table_of_rule
+from fake_backend.faults.table import rule_of_table, table_of_rule
 
 T = TypeVar("T")
 

@@ -18,9 +18,9 @@ from fake_backend.control.api import (
 )
 from fake_backend.control.call import RefusedError, answer, fitting, given
 from fake_backend.control.event_logs import ALL_RUNS
-from fake_backend.control.reading import activity_event
+from fake_backend.control.readback import activity_event
 from fake_backend.errors import UnknownRunError
-from fake_backend.fault_help import catalogue
+from fake_backend.faults.catalogue import catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         RunHistoryQuery,
     )
     from fake_backend.control.call import Call
-    from fake_backend.control.control import Control
+    from fake_backend.control.state import Control
     from reference.event_log import Event, QueryResult
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 from fake_backend.control.api import Gap, Runs
 from fake_backend.control.call import given
 from fake_backend.control.codec import encode
-from fake_backend.control.news import is_open
 from fake_backend.control.sse import first_cursor, streaming
+from fake_backend.control.wakeup import is_open
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fake_backend.connection import Connection
     from fake_backend.control.api import Nothing, RunState, RunStreamQuery, StreamQuery
     from fake_backend.control.call import Call
-    from fake_backend.control.control import Control
+    from fake_backend.control.state import Control
 
 STATES_SECONDS: Final = 0.2
 """How long runs and faults may change before that is told again."""

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from fake_backend.answers import phrase
 from fake_backend.control.api import Nothing, Problem, RuleTable
 from fake_backend.faults import FaultRule
+from fake_backend.protocol.answers import phrase
 
 if TYPE_CHECKING:
     from fake_backend.control.routes import Route

@@ -12,7 +12,7 @@ from fake_backend.page import page_file
 if TYPE_CHECKING:
     from fake_backend.control.api import Nothing, PageFile
     from fake_backend.control.call import Call
-    from fake_backend.control.control import Control
+    from fake_backend.control.state import Control
 
 
 async def show(_control: Control, _call: Call[Nothing, Nothing]) -> web.Response:

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Generic
 from urllib.parse import unquote
 
-from fake_backend.access import decode_id
-from fake_backend.control import handlers, live, page, reading
+from fake_backend.control import handlers, live, page, readback
 from fake_backend.control.api import (
     Activity,
     ActivityQuery,
@@ -35,7 +34,8 @@ from fake_backend.control.api import (
     StreamQuery,
 )
 from fake_backend.control.call import AskedT_co, BodyT_co, Call, RefusedError, read_body, read_query
-from fake_backend.fault_help import Catalogue
+from fake_backend.faults.catalogue import Catalogue
+from fake_backend.protocol.access import decode_id
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from fake_backend.connection import Connection
-    from fake_backend.control.control import Control
+    from fake_backend.control.state import Control
 
 EVENT_STREAM: Final = "text/event-stream"
 HTML: Final = "text/html"
@@ -188,7 +188,7 @@ _TABLE: Final = (
         path="/v1/runs/{run_id}/stream",
         asked=ReadQuery,
         body=Nothing,
-        does=reading.stream_events,
+        does=readback.stream_events,
         gives=None,
         content_type=EVENT_STREAM,
         needs_token=True,
@@ -198,7 +198,7 @@ _TABLE: Final = (
         path="/workspaces/{workspace_id}/activity",
         asked=ActivityQuery,
         body=Nothing,
-        does=reading.list_activity,
+        does=readback.list_activity,
         gives=Activity,
         needs_token=True,
     ),

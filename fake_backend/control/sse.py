@@ -9,7 +9,7 @@ from aiohttp_sse import EventSourceResponse
 
 from fake_backend.control.api import LARGEST_NUMBER
 from fake_backend.control.call import HEADERS, RefusedError, given
-from fake_backend.control.news import is_open
+from fake_backend.control.wakeup import is_open
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

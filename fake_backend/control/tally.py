@@ -4,8 +4,8 @@ from collections import OrderedDict, deque
 from itertools import takewhile
 from typing import Final
 
-from fake_backend.access import DEFAULT_WORKSPACE, workspace_of_path
 from fake_backend.history import Entry
+from fake_backend.protocol.access import DEFAULT_WORKSPACE, workspace_of_path
 from fake_backend.records import (
     AnswerSent,
     BackendRecord,

@@ -6,7 +6,8 @@ travels, in `docs/protocol.md`. To read how it works, start at `core`, where it 
 
 from reference.sender.config import SenderConfig
 from reference.sender.errors import ConfigError, NotDeliveredError, SenderError, UnserializableError
-from reference.sender.messages import (
+from reference.sender.sender import EventStreamSender
+from reference.sender.types import (
     AnotherWriter,
     DrainReport,
     DropReason,
@@ -19,7 +20,6 @@ from reference.sender.messages import (
     PositionLost,
     SenderStats,
 )
-from reference.sender.stream import EventStreamSender
 
 __all__ = [
     "AnotherWriter",

@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from reference.sender import wire
-from reference.sender.messages import Answered
+from reference.sender.types import Answered
 
 if TYPE_CHECKING:
     import aiohttp

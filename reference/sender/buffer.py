@@ -19,7 +19,7 @@ from itertools import count, islice
 from typing import TYPE_CHECKING
 
 from reference.sender import wire
-from reference.sender.messages import Outcome
+from reference.sender.types import Outcome
 
 if TYPE_CHECKING:
     from reference.sender.config import SenderConfig

@@ -19,8 +19,11 @@ from typing import TYPE_CHECKING, assert_never
 
 from reference.sender.backoff import Backoff
 from reference.sender.buffer import NumberedBuffer
+from reference.sender.counters import Tally
 from reference.sender.culprit import Culprit, Suspicion
-from reference.sender.messages import (
+from reference.sender.position import Doubt, Position
+from reference.sender.statuses import Meaning, doubt_after, gave_up_on_body, meaning_of, wants_a_length
+from reference.sender.types import (
     Answered,
     AskPosition,
     AttemptFailed,
@@ -33,16 +36,13 @@ from reference.sender.messages import (
     SenderStats,
     Wait,
 )
-from reference.sender.position import Doubt, Position
-from reference.sender.statuses import Meaning, doubt_after, gave_up_on_body, meaning_of, wants_a_length
-from reference.sender.tally import Tally
 from reference.sender.window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reference.sender.config import SenderConfig
-    from reference.sender.messages import Attempt, Command
+    from reference.sender.types import Attempt, Command
 
 BLOCK_BYTES = 256 * 1024
 """How much `fill` gives at once: enough to be cheap, little enough that what is exposed was nearly sent."""

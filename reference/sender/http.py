@@ -13,7 +13,7 @@ from reference.sender import wire
 from reference.sender.answers import read_answer
 from reference.sender.connector import AbortableConnector
 from reference.sender.foreign_text import ForeignText
-from reference.sender.messages import AttemptFailed
+from reference.sender.types import AttemptFailed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from yarl import URL
 
     from reference.sender.config import SenderConfig
-    from reference.sender.messages import Answered
+    from reference.sender.types import Answered
 
 _log = logging.getLogger("sendproof.sender")
 

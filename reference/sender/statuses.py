@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from reference.sender.position import Doubt
 
 if TYPE_CHECKING:
-    from reference.sender.messages import Answered
+    from reference.sender.types import Answered
 
 _SUCCESS = range(200, 300)
 _CONFLICT = 409

@@ -6,10 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from conformance.catalogue import rule_of
-from conformance.evidence import Evidence
-from conformance.findings import Findings
-from conformance.history import (
+from conformance.evidence.history import (
     EnqueueCalled,
     History,
     Report,
@@ -20,7 +17,10 @@ from conformance.history import (
     StopOverdue,
     StopReturned,
 )
-from conformance.settings import Settings
+from conformance.evidence.index import Evidence
+from conformance.evidence.settings import Settings
+from conformance.rules.catalogue import rule_of
+from conformance.rules.findings import Findings
 from fake_backend.records import (
     AnswerSent,
     BodyEnded,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Literal
 
-    from conformance.history import AnyRecord
+    from conformance.evidence.history import AnyRecord
     from fake_backend.faults import Fault
     from fake_backend.records import CompletionDecision, LineDecision
 

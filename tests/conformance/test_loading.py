@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conformance.errors import AdapterError
-from conformance.loading import load_factory
-from conformance.settings import Settings
+from conformance.evidence.settings import Settings
+from conformance.judging.loading import load_factory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from conformance.catalogue import CAPABILITIES, RULES
-from conformance.judge import Judgement, Verdict, judge
+from conformance.harness.worlds import SimulatedWorld, TcpWorld
+from conformance.judging.judge import Judgement, Verdict, judge
+from conformance.rules.catalogue import CAPABILITIES, RULES
 from conformance.scenarios import SCENARIOS
-from conformance.worlds import SimulatedWorld, TcpWorld
 from reference.adapter import create_sender as create_reference_sender
 from tests.conformance.mutants import MUTANTS, Mutant
 from tests.conformance.mutants.inert import ClaimsEverythingAndDoesNothing, DoesNothing

@@ -26,7 +26,7 @@ from fake_backend import (
     decode_record,
 )
 from fake_backend.client import ControlClient
-from fake_backend.fault_file import parse_faults
+from fake_backend.faults.file import parse_faults
 from sendproof.backend import Ledger, backend, serve
 from tests.fake_backend.wire import PATIENCE, client_of, completion_line, event_line, event_lines
 

@@ -8,11 +8,11 @@ import pytest
 from click.testing import CliRunner
 
 from fake_backend import FaultRule
-from fake_backend.fault_file import parse_faults
-from fake_backend.fault_help import FAMILIES, KindHelp, SelectorHelp, catalogue
-from fake_backend.fault_keys import KINDS, Key
-from fake_backend.fault_table import rule_of_table
-from fake_backend.faults_page import page
+from fake_backend.faults.catalogue import FAMILIES, KindHelp, SelectorHelp, catalogue
+from fake_backend.faults.file import parse_faults
+from fake_backend.faults.keys import KINDS, Key
+from fake_backend.faults.page import page
+from fake_backend.faults.table import rule_of_table
 from sendproof.backend import backend
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
@@ -79,7 +79,7 @@ def test_the_catalogue_is_plain_data() -> None:
 
 
 def test_the_page_of_the_faults_is_made_of_the_catalogue() -> None:
-    """docs/faults.md is what `python -m fake_backend.faults_page` writes."""
+    """docs/faults.md is what `python -m fake_backend.faults.page` writes."""
     assert (DOCS / "faults.md").read_text(encoding="utf-8") == page()
 
 

@@ -33,8 +33,8 @@ from fake_backend import (
     Status,
     Timeout,
 )
-from fake_backend.fault_file import parse_faults
-from fake_backend.fault_table import rule_of_table, table_of_rule
+from fake_backend.faults.file import parse_faults
+from fake_backend.faults.table import rule_of_table, table_of_rule
 
 FAULTS: list[Fault] = [
     Latency(seconds=0.5, phase="after-lines", lines=3, jitter=0.25),

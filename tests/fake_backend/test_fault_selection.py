@@ -27,8 +27,8 @@ from fake_backend import (
     Status,
     encode_record,
 )
-from fake_backend.fault_file import parse_faults
-from fake_backend.fault_plan import FaultPlan
+from fake_backend.faults.file import parse_faults
+from fake_backend.faults.plan import FaultPlan
 from tests.fake_backend.virtual_time import in_virtual_time
 from tests.fake_backend.wire import (
     Client,

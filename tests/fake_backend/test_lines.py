@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fake_backend.lines import BadLine, CompletionLine, EventLine, LineSplitter, parse_line
+from fake_backend.protocol.lines import BadLine, CompletionLine, EventLine, LineSplitter, parse_line
 
 UTF8 = BadLine("Invalid UTF-8 in event stream")
 JSON = BadLine("Invalid JSON line")

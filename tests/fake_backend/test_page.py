@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fake_backend import FaultRule, Status
-from fake_backend.fault_help import catalogue
+from fake_backend.faults.catalogue import catalogue
 from fake_backend.page import POLICY, page_file
 from tests.browser import chromium
 from tests.fake_backend.on_page import NARROW, WIDE, is_too_wide, opened, requests_of, row, state, told

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
-from conformance.catalogue import RULES
+from conformance.rules.catalogue import RULES
 from conformance.scenarios import SCENARIOS
 from sendproof.check import check
 from tests.conformance.mutants.plain_sender import PlainSender, Report
@@ -18,7 +18,7 @@ from tests.conformance.mutants.plain_sender import PlainSender, Report
 if TYPE_CHECKING:
     from click.testing import Result
 
-    from conformance.settings import Settings
+    from conformance.evidence.settings import Settings
 
 PLAIN = "tests.conformance.mutants.plain_sender:create_sender"
 REFERENCE = "reference.adapter:create_sender"

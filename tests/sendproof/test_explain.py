@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
-from conformance import RULES, rules_page
+from conformance import RULES
+from conformance.rules import page as rules_page
 from conformance.scenarios import SCENARIOS
 from sendproof.explain import explain
 
 if TYPE_CHECKING:
-    from conformance.catalogue import Rule
+    from conformance.rules.catalogue import Rule
 
 PAGES = rules_page.pages()
 

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from conformance.history import History
+from conformance.evidence.history import History
 from sendproof.commands import sendproof
 from tests.conformance.report.by_hand import doubled
 from tests.conformance.story import Story, event
@@ -18,7 +18,7 @@ from tests.conformance.story import Story, event
 if TYPE_CHECKING:
     from click.testing import Result
 
-    from conformance.history import WorldName
+    from conformance.evidence.history import WorldName
 
 
 def shown(*arguments: str | Path) -> Result:

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner
 
-from conformance.history import History
+from conformance.evidence.history import History
 from sendproof.replay import replay
 from sendproof.simulate import simulate
 
 if TYPE_CHECKING:
     from click.testing import Result
 
-    from conformance.settings import Settings
+    from conformance.evidence.settings import Settings
 
 pytestmark = pytest.mark.one_python
 

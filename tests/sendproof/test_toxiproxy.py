@@ -100,7 +100,7 @@ def test_the_package_that_it_takes_is_named(
 ) -> None:
     """It is an extra, so that it may not be there."""
     monkeypatch.setitem(sys.modules, "toxiproxy", None)
-    for name in ("fake_backend.toxiproxy", "conformance.toxiproxy"):
+    for name in ("fake_backend.toxiproxy", "conformance.harness.toxiproxy"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     result = CliRunner().invoke(command, [*arguments, "--toxiproxy", "http://127.0.0.1:1"])
     assert result.exit_code == 2

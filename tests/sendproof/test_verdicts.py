@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
-from conformance.catalogue import rule_of
-from conformance.findings import Violation
-from conformance.history import AdapterSaid
-from conformance.judge import Failure, Verdict
-from conformance.scenario import Scenario
+from conformance.evidence.history import AdapterSaid
+from conformance.harness.scenario import Scenario
+from conformance.judging.judge import Failure, Verdict
+from conformance.rules.catalogue import rule_of
+from conformance.rules.findings import Violation
 from sendproof.verdicts import print_conclusion, print_verdicts, verdict_console
 from tests.conformance.story import Story
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from conformance.scenario import Stage
+    from conformance.harness.scenario import Stage
 
 HISTORY = Story().open().history()
 

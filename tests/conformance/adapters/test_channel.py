@@ -12,14 +12,14 @@ import pytest
 
 from conformance.adapters import Adapter, AdapterPool, ProcessChannel, wait_for_adapter
 from conformance.errors import AdapterError
-from conformance.history import AdapterSaid
-from conformance.scenario import Scenario
-from conformance.worlds import TcpWorld
+from conformance.evidence.history import AdapterSaid
+from conformance.harness.scenario import Scenario
+from conformance.harness.worlds import TcpWorld
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conformance.scenario import Stage
+    from conformance.harness.scenario import Stage
 
 ANSWERS_HELLO = """
 import json, sys

@@ -9,7 +9,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from conformance.abilities import ABILITIES
 from conformance.adapters.messages import (
     EXPECTED,
     Answer,
@@ -21,8 +20,9 @@ from conformance.adapters.messages import (
     Stopped,
 )
 from conformance.adapters.schema import schema
-from conformance.catalogue import CAPABILITIES
-from conformance.settings import Settings
+from conformance.capabilities import ABILITIES
+from conformance.evidence.settings import Settings
+from conformance.rules.catalogue import CAPABILITIES
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "adapters.md").read_text(encoding="utf-8")

@@ -10,8 +10,8 @@ import pytest
 
 from conformance.adapters import Adapter, RemoteSender
 from conformance.errors import AdapterError
-from conformance.history import Report
-from conformance.settings import Settings
+from conformance.evidence.history import Report
+from conformance.evidence.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,7 @@ import pytest
 
 from conformance.adapters.messages import RemoteSettings
 from conformance.adapters.serve import serve
-from conformance.settings import Settings
+from conformance.evidence.settings import Settings
 from tests.conformance.mutants.plain_sender import PlainSender
 
 SETTINGS = Settings(url="http://127.0.0.1:9/v1/runs/r/ingest", token="t", run_id="r", stop_timeout=0.05)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tests.conformance.mutants.registry import fails
 
 if TYPE_CHECKING:
-    from conformance.settings import Settings
+    from conformance.evidence.settings import Settings
 
 
 @fails("DLV-1", "never were at the backend, and nothing stood in their way")

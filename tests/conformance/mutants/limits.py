@@ -9,7 +9,7 @@ from tests.conformance.mutants.plain_sender import PlainSender
 from tests.conformance.mutants.registry import fails
 
 if TYPE_CHECKING:
-    from conformance.settings import Settings
+    from conformance.evidence.settings import Settings
 
 
 @fails("WIN-1", "carried 8 events; max_window_events is 7")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from conformance.catalogue import CAPABILITIES, RULES, rule_of
-from conformance.judge import judge, scenarios_for
+from conformance.harness.worlds import SimulatedWorld
+from conformance.judging.judge import judge, scenarios_for
+from conformance.rules.catalogue import CAPABILITIES, RULES, rule_of
 from conformance.scenarios import SCENARIOS
-from conformance.worlds import SimulatedWorld
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,7 +9,7 @@ import sys
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from conformance.catalogue import RULES
+from conformance.rules.catalogue import RULES
 from tests.conformance.mutants import MUTANTS
 from tests.conformance.mutants.matrix import fails_also, perform
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 if TYPE_CHECKING:
-    from conformance.settings import Settings
+    from conformance.evidence.settings import Settings
 
 OK = range(200, 300)
 BAD_REQUEST, CONFLICT, TOO_LARGE = 400, 409, 413

@@ -19,7 +19,7 @@ import aiohttp
 from tests.conformance.mutants.plain_http import BAD_REQUEST, CONFLICT, FINAL, OK, TOO_LARGE, Answer, PlainHttp
 
 if TYPE_CHECKING:
-    from conformance.settings import Settings
+    from conformance.evidence.settings import Settings
 
 __all__ = ["FINAL", "OK", "Answer", "PlainSender", "Report", "create_sender"]
 

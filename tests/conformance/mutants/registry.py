@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conformance.settings import Settings
+    from conformance.evidence.settings import Settings
 
 Class = TypeVar("Class", bound="type[Any]")
 

@@ -11,7 +11,7 @@ from tests.conformance.mutants.plain_sender import OK, PlainSender
 from tests.conformance.mutants.registry import fails
 
 if TYPE_CHECKING:
-    from conformance.settings import Settings
+    from conformance.evidence.settings import Settings
     from tests.conformance.mutants.plain_sender import Answer, Report
 
 

@@ -15,7 +15,7 @@ from tests.conformance.mutants.plain_sender import OK, Answer, PlainSender
 from tests.conformance.mutants.registry import fails
 
 if TYPE_CHECKING:
-    from conformance.settings import Settings
+    from conformance.evidence.settings import Settings
     from tests.conformance.mutants.plain_sender import Report
 
 

@@ -12,7 +12,7 @@ from tests.conformance.mutants.plain_sender import Answer, PlainSender
 from tests.conformance.mutants.registry import fails
 
 if TYPE_CHECKING:
-    from conformance.settings import Settings
+    from conformance.evidence.settings import Settings
 
 
 @fails("RTY-1", "failed in a way that may pass, and it was never tried again")

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from conformance.catalogue import RULES, rule_of
-from conformance.findings import Violation
-from conformance.judge import Failure, Verdict, check
+from conformance.harness.scenario import Scenario
+from conformance.judging.judge import Failure, Verdict, check
 from conformance.report import report_of
-from conformance.scenario import Scenario
+from conformance.rules.catalogue import RULES, rule_of
+from conformance.rules.findings import Violation
 from fake_backend.faults import ResetPeer
 from tests.conformance.story import Story, event
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from conformance.history import History
+    from conformance.evidence.history import History
     from conformance.report import Report
 
 NASTY = "</script><script>boom()</script> & \" ' \x00 \x1b[31m \ud800 \u202e \ufffe ]]> {{ 7 * 7 }}"

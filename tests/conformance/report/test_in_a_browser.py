@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance.catalogue import rule_of
-from conformance.judge import Verdict
+from conformance.judging.judge import Verdict
 from conformance.report import history_to_html, recorded, write_reports
+from conformance.rules.catalogue import rule_of
 from tests.browser import chromium
 from tests.conformance.report.by_hand import NASTY, all_rules, doubled, failed, failed_by, not_judged
 from tests.conformance.story import Story, event

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.history import BackendWentDown
-from conformance.report.picture import PlacedOmission, picture_of
+from conformance.evidence.history import BackendWentDown
+from conformance.report.layout import PlacedOmission, picture_of
 from conformance.report.timeline import timeline_of
 from fake_backend.records import RequestStarted
 from tests.conformance.report.by_hand import doubled

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conformance.printable import printable
+from conformance.escaping import printable
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from conformance.history import (
+from conformance.evidence.history import (
     AdapterSaid,
     BackendCameUp,
     BackendWentDown,

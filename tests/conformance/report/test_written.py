@@ -13,10 +13,10 @@ import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 
-from conformance.catalogue import rule_of
-from conformance.judge import Verdict
+from conformance.judging.judge import Verdict
 from conformance.report import Report, history_to_html, recorded, schema, to_html, to_json, to_junit, write_reports
 from conformance.report.as_html import with_code
+from conformance.rules.catalogue import rule_of
 from tests.conformance.report.by_hand import NASTY, all_rules, doubled, failed, failed_by, not_judged, report_on
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance.catalogue import RULES, rule_of
-from conformance.history import BackendWentDown, EnqueueCalled, NetworkTrouble
+from conformance.evidence.history import BackendWentDown, EnqueueCalled, NetworkTrouble
+from conformance.rules.catalogue import RULES, rule_of
 from conformance.search import Drawer, Recorded, Schedule, examine_schedule, perform, search, search_in_parts, shrink
 from conformance.search.schedule import (
     Burst,

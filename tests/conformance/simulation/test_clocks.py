@@ -21,9 +21,9 @@ import pytest
 from aiohttp import web
 
 from conformance.simulation import EPOCH, Simulation, simulate
-from conformance.simulation import surroundings as surroundings_module
+from conformance.simulation import patches as surroundings_module
 from conformance.simulation.clock import VirtualClock
-from conformance.simulation.surroundings import simulated_surroundings
+from conformance.simulation.patches import simulated_surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -168,7 +168,7 @@ def test_simulations_in_several_threads_take_turns() -> None:
 def test_everything_is_put_back() -> None:
     """Also after a program that failed: functions, the names by which modules have them, and the time zone."""
 
-    def surroundings() -> list[object]:
+    def patches() -> list[object]:
         return [
             time.monotonic,
             time.monotonic_ns,
@@ -177,16 +177,16 @@ def test_everything_is_put_back() -> None:
             *(vars(owner).get(name) for owner, name, _ in surroundings_module.REFUSED),
         ]
 
-    before = surroundings()
+    before = patches()
     during: list[object] = []
 
     async def main(_: Simulation) -> None:
-        during.extend(surroundings())
+        during.extend(patches())
         raise KeyError
 
     with pytest.raises(KeyError):
         simulate(main)
-    assert surroundings() == before
+    assert patches() == before
     assert all(one != other for one, other in zip(during, before, strict=True))
 
 

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError
 import pytest
 
 from fake_backend import Duplicate, FakeBackend, FakeBackendError, FaultRule, LateAccept, StateSet, Status
-from fake_backend.fault_help import catalogue
+from fake_backend.faults.catalogue import catalogue
 from fake_backend.records import decode_record
 from tests.fake_backend.control.asking import TOKEN, Asker, asking
 from tests.fake_backend.virtual_time import in_virtual_time
@@ -40,7 +40,7 @@ async def test_a_source_tree_that_was_not_installed_has_no_version(ask: Asker, m
     def missing(name: str) -> str:
         raise PackageNotFoundError(name)
 
-    monkeypatch.setattr("fake_backend.control.control.version", missing)
+    monkeypatch.setattr("fake_backend.control.state.version", missing)
     assert (await ask("GET", "/_fake/health"))[1]["version"] == "unknown"
 
 

@@ -16,7 +16,7 @@ from reference.sender import (
     SenderConfig,
 )
 from reference.sender.core import SenderCore
-from reference.sender.messages import Answered, AskPosition, AttemptFailed, CompleteRun, Finish, OpenWindow, Wait
+from reference.sender.types import Answered, AskPosition, AttemptFailed, CompleteRun, Finish, OpenWindow, Wait
 
 URL = "http://backend.example/v1/runs/r/ingest"
 TOKEN = "a-secret-that-nobody-may-see"

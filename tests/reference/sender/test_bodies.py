@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from reference.sender.http import HttpAttempts, PeerClock
-from reference.sender.messages import Answered, AttemptFailed
+from reference.sender.types import Answered, AttemptFailed
 from tests.reference.sender.peer import LOOPS, Peer, answer, run, server_context
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from reference.sender import DropReason, Outcome
-from reference.sender.messages import Answered, AttemptFailed
+from reference.sender.types import Answered, AttemptFailed
 from tests.reference.sender.driving import Driver, payload, refuse
 
 FRAME = len('{"seq":,"event":}')

@@ -20,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from reference.sender import AnotherWriter, DropReason, EventDropped, Outcome, SenderConfig
 from reference.sender.core import SenderCore
-from reference.sender.messages import (
+from reference.sender.types import (
     Answered,
     AskPosition,
     Attempt,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reference.sender import DropReason, Health, Outcome
-from reference.sender.messages import AttemptFailed, OpenWindow
+from reference.sender.types import AttemptFailed, OpenWindow
 from tests.reference.sender.driving import Driver, payload
 
 FRAME = len('{"seq":,"event":}')

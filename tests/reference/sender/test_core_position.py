@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reference.sender import AnotherWriter, PositionLost
-from reference.sender.messages import AttemptFailed, Wait
+from reference.sender.types import AttemptFailed, Wait
 from tests.reference.sender.driving import Driver
 
 

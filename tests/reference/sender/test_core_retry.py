@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reference.sender import DropReason, EventHeldUp, Health, Outcome
-from reference.sender.messages import Wait
+from reference.sender.types import Wait
 from tests.reference.sender.driving import Driver, payload, refuse
 
 FRAME = len('{"seq":,"event":}')

@@ -8,7 +8,7 @@ import pytest
 
 from reference.sender import Outcome
 from reference.sender.core import BLOCK_BYTES
-from reference.sender.messages import OpenWindow, Wait
+from reference.sender.types import OpenWindow, Wait
 from tests.reference.sender.driving import Driver, payload
 
 FRAME = len('{"seq":,"event":}')

@@ -11,7 +11,7 @@ import pytest
 
 from reference.sender import EventStreamSender
 from reference.sender.http import HttpAttempts
-from reference.sender.messages import Answered, AttemptFailed
+from reference.sender.types import Answered, AttemptFailed
 from tests.reference.sender.peer import LOOPS, TOKEN, Connection, Peer, answer, authority_file, run, server_context
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from reference.sender import EventStreamSender, Notice
 from reference.sender.foreign_text import ForeignText
 from reference.sender.http import HttpAttempts
-from reference.sender.messages import AttemptFailed
+from reference.sender.types import AttemptFailed
 from tests.reference.sender.peer import LOOPS, TOKEN, Peer, answer, run, server_context
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from conformance.simulation import Simulation, simulate
 from reference.sender.answers import read_retry_after
 from reference.sender.http import HttpAttempts, PeerClock
-from reference.sender.messages import Answered
+from reference.sender.types import Answered
 from tests.reference.sender.peer import Peer, answer, run
 
 if TYPE_CHECKING:

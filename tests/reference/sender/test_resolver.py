@@ -14,7 +14,7 @@ import pytest
 
 from reference.sender.connector import DaemonResolver
 from reference.sender.http import HttpAttempts
-from reference.sender.messages import Answered
+from reference.sender.types import Answered
 from tests.reference.sender.peer import LOOPS, Peer, answer, run
 
 HANGS = """

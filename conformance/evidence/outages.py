@@ -1,0 +1,187 @@
+"""What stood in a sender's way: outages, requests that failed, and the waits that an honest sender takes after them.
+
+A sender that reaches its deadline is excused by what kept it busy until then, and by nothing else. Wherever a history
+leaves it open whether the sender could have done better, it is taken to have done its best: a checker that asks here
+blames nobody for the network.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import TYPE_CHECKING, TypeAlias
+
+from conformance.evidence.history import BackendCameUp, BackendWentDown, NetworkTrouble
+from conformance.evidence.knowledge import TAKE_NO_TIME
+from fake_backend.faults import CloseOnReuse, Down, IdleCut, ResetPeer
+from fake_backend.records import FaultStruck
+
+if TYPE_CHECKING:
+    from conformance.evidence.exchanges import Request, Sender
+    from conformance.evidence.index import Evidence
+    from fake_backend.faults import Fault
+
+Interval: TypeAlias = "tuple[float, float]"
+
+_TAKEN = frozenset({"accepted", "duplicate"})
+_REFUSALS = frozenset({400, 409, 413})
+_TOLERANCE = 0.1
+_LEAST_TOLERANCE = 0.25
+_JITTER = 1.25
+"""By so much may jitter stretch the longest delay."""
+_ROUND_TRIPS_OF_A_STEP = 6
+
+
+def takes_time(fault: Fault) -> bool:
+    """Whether a request that a fault struck may have been slow for it."""
+    return not isinstance(fault, (*TAKE_NO_TIME, ResetPeer))
+
+
+class Trouble:
+    """The trouble of one history."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self._evidence = evidence
+        self._settings = evidence.settings
+        self._late = evidence.history.round_trip + evidence.history.slack
+        self._heard: dict[int, bool] = {}
+        self._idle_cuts = frozenset(struck.time for struck in _cuts_of_idle_connections(evidence))
+        self.outages = sorted(_outages(evidence))
+        """When the backend couldn't be reached, or an attempt may have failed without its having seen any of it."""
+
+    @property
+    def longest_attempt(self) -> float:
+        """The most time that a request may take whose peer stops to answer, from its start to its being given up."""
+        timeout = self._settings.request_timeout
+        return timeout + max(_TOLERANCE * timeout, _LEAST_TOLERANCE) + self._settings.window_age + self._late
+
+    @property
+    def longest_delay(self) -> float:
+        """The most time that a sender may wait before the next attempt, if nobody asked it to wait longer."""
+        return _JITTER * self._settings.max_retry_delay + self._late
+
+    def is_calm(self, begin: float, end: float, *, cuts_from: float = -math.inf) -> bool:
+        """Whether the backend could be reached all the time.
+
+        A connection that was cut while nothing was under way, long enough before `cuts_from` for its sender to have
+        noticed, keeps nobody from reaching it.
+        """
+        # A loop, since every checker asks, and for most requests: any() would make a generator each time.
+        for began, ended in self.outages:
+            if began <= end + self._late and begin <= ended + self._late:
+                if ended < cuts_from and began in self._idle_cuts:
+                    continue
+                return False
+        return True
+
+    def was_heard(self, request: Request) -> bool:
+        """Whether the answer to a request has reached its sender beyond doubt."""
+        heard = self._heard.get(request.number)
+        if heard is None:
+            heard = self._heard[request.number] = self._was_heard(request)
+        return heard
+
+    def _was_heard(self, request: Request) -> bool:
+        run = self._evidence.run(request.started.run_id or "")
+        began, ended = request.started.time, request.ended_at
+        arrives = ended + self._evidence.history.round_trip / 2
+        timeout = self._settings.stop_timeout
+        # What comes after the last return of stop is told to nobody, and perhaps not what comes at its very deadline.
+        if not any(
+            each.opened.time <= began
+            and (not each.returns or arrives <= each.returns[-1].time)
+            and arrives < each.stop_called + timeout
+            for each in run.senders
+        ):
+            return False
+        return self._evidence.hearing(run).is_surely_heard(request) and self.is_calm(began, ended)
+
+    def went_well(self, request: Request) -> bool:
+        """Whether a sender surely knows that all of a request succeeded, and so has nothing to wait for."""
+        was_taken = all(line.decision in _TAKEN for line in request.lines)
+        all_of_it = request.kind != "data" or (was_taken and request.last_told == request.highest_seq)
+        return request.succeeded and all_of_it and request.kind != "unknown" and self.was_heard(request)
+
+    def stood_in_the_way(self, sender: Sender, *, refusals_count: bool = True) -> bool:
+        """Whether a drain that took all its time was held up from outside, until the end and without a longer rest.
+
+        Args:
+            sender: The sender that drained.
+            refusals_count: A 400, 409 or 413 that no fault gave was the sender's own doing, be it that it was new to
+                it; False takes no account of them.
+        """
+        timeout = self._settings.stop_timeout
+        if not sender.stops:
+            return False
+        if sender.stop_returned - sender.stop_called < 0.9 * timeout and not self._was_asked_to_wait(sender):
+            return False
+        rest = max(
+            _TOLERANCE * timeout, _LEAST_TOLERANCE + self._settings.flush_delay + _ROUND_TRIPS_OF_A_STEP * self._late
+        )
+        begin, end = sender.stop_called, min(sender.stop_returned, sender.stop_called + timeout)
+        held_up = [(began, ended + self.longest_attempt + self.longest_delay) for began, ended in self.outages]
+        held_up += [
+            interval
+            for request in self._evidence.run(sender.run_id).requests
+            if (interval := self._held_up_by(request, refusals_count=refusals_count)) is not None
+        ]
+        return _longest_gap(held_up, begin, end) <= rest
+
+    def _was_asked_to_wait(self, sender: Sender) -> bool:
+        """Whether a `Retry-After` allowed no further attempt before the deadline, so that `stop` may return early."""
+        deadline = sender.stop_called + self._settings.stop_timeout
+        return any(
+            asked is not None and asked.time <= sender.stop_returned and asked.time + asked.seconds > deadline
+            for asked in (request.retry_after for request in self._evidence.run(sender.run_id).requests)
+        )
+
+    def _held_up_by(self, request: Request, *, refusals_count: bool) -> Interval | None:
+        began = request.started.time
+        ended = min(request.ended_at, began + self.longest_attempt)
+        if self.went_well(request):
+            moved = any(each.decision == "accepted" for each in request.lines)
+            return (began, ended) if moved or request.faults or request.completions else None
+        if not request.faults and self.is_calm(began, ended):
+            if request.answer is not None:
+                if request.answer.status in _REFUSALS and not refusals_count:
+                    return None
+            elif request.broken is None or request.broken.cause == "client-disconnected":
+                return None  # nobody kept it from being finished but its sender
+        asked = 0.0 if request.retry_after is None else (1 + _TOLERANCE) * request.retry_after.seconds
+        return began, ended + max(self.longest_delay, asked)
+
+
+def _cuts_of_idle_connections(evidence: Evidence) -> list[FaultStruck]:
+    """The cuts of connections over which nothing was under way, as far as the backend saw."""
+    return [
+        struck
+        for struck in evidence.of(FaultStruck)
+        if isinstance(struck.fault, IdleCut) and evidence.requests[struck.request].answer is not None
+    ]
+
+
+def _outages(evidence: Evidence) -> list[Interval]:
+    found = [(record.time, record.time + record.seconds) for record in evidence.of(NetworkTrouble)]
+    for struck in evidence.of(FaultStruck):
+        match struck.fault:
+            case Down(seconds=seconds):
+                found.append((struck.time, struck.time + seconds))
+            case CloseOnReuse() | IdleCut():
+                # A request ended with its connection before anything of it was seen.
+                found.append((struck.time, struck.time))
+            case _:
+                pass
+    went = [record.time for record in evidence.of(BackendWentDown)]
+    came = [record.time for record in evidence.of(BackendCameUp)]
+    found += [(at, next((up for up in came if up >= at), evidence.ended)) for at in went]
+    return found
+
+
+def _longest_gap(intervals: list[Interval], begin: float, end: float) -> float:
+    """The longest stretch between two times that no interval covers."""
+    edges = [(begin, begin), *sorted(each for each in intervals if each[1] > begin and each[0] < end), (end, end)]
+    longest, covered = 0.0, begin
+    for _, (began, ended) in pairwise(edges):
+        longest = max(longest, began - covered)
+        covered = max(covered, ended)
+    return longest

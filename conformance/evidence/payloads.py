@@ -1,0 +1,236 @@
+"""Events and answers by what is in them: which events are equal, how large one is, how far an answer says it got."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from conformance.evidence.history import EnqueueCalled
+    from fake_backend.records import LineReceived
+
+Found = TypeVar("Found")
+
+_in_order = msgspec.json.Encoder(order="sorted").encode
+_in_any_order = msgspec.json.Encoder().encode
+_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_compact_in_ascii = json.JSONEncoder(separators=(",", ":")).encode
+_LONGEST_FLOAT = 25
+_MOST_FOR_A_CHARACTER = _LONGEST_FLOAT
+"""Bytes that one character of an event's content may come to: a digit that is all of a float."""
+_ESCAPED = 6
+_WEB_ASCII, _WEB_BEYOND = "<>&", "\u2028\u2029"
+_ESCAPED_BY_SOME = "<>&'/\\"
+_WRITTEN_IN_ONE_WAY = frozenset({str, int, bool, type(None)})
+
+_MOST_REMEMBERED = 20_000
+_NOTHING: dict[str, Any] = {}
+
+
+def _once_an_event(find: Callable[[dict[str, Any]], Found]) -> Callable[[dict[str, Any]], Found]:
+    """Remember what was found about an event, since every checker asks for most events of a history, and often.
+
+    Events are those of records, which don't change any more. They can't be hashed; while one is kept, no other has its
+    id.
+    """
+    remembered: dict[int, Found] = {}
+    kept: list[dict[str, Any]] = []
+
+    @functools.wraps(find)
+    def find_once(event: dict[str, Any]) -> Found:
+        found = remembered.get(id(event))
+        if found is None:
+            if len(kept) >= _MOST_REMEMBERED:
+                remembered.clear()
+                kept.clear()
+            found = remembered[id(event)] = find(event)
+            kept.append(event)
+        return found
+
+    return find_once
+
+
+def without(calls: list[EnqueueCalled], lines: Iterable[LineReceived]) -> list[EnqueueCalled]:
+    """The calls that no line accounts for. Of calls with equal events each line accounts for one."""
+    there = Counter(content(line.event) for line in lines if line.event is not None)
+    left = []
+    for call in calls:
+        key = content(call.event or _NOTHING)
+        if there.get(key, 0) > 0:
+            there[key] -= 1
+        else:
+            left.append(call)
+    return left
+
+
+@_once_an_event
+def content(event: dict[str, Any]) -> str:
+    """An event in a form that is equal for equal events: keys in one order, and 1.0 the same number as 1.
+
+    True is not 1, and null is not absent.
+    """
+    return _written(event if _is_plain(event) else _numbers_alike(event))
+
+
+@_once_an_event
+def compact_size(event: dict[str, Any]) -> int:
+    """The fewest bytes in which a sender may write an event: no spaces, no escape that JSON doesn't ask for.
+
+    Numbers are counted as short as they can be written, so nothing that is equal to the event is shorter.
+    """
+    alike = event if _is_plain(event) else _map_floats(event, _shortest)
+    try:
+        return len(_in_any_order(alike))
+    except UnicodeEncodeError:
+        return _bytes_of(_compact(alike))  # a lone surrogate, which msgspec can't write
+
+
+@_once_an_event
+def largest_size(event: dict[str, Any]) -> int:
+    """The most bytes in which a sender may write an event: with spaces, and all escaped that any writer escapes."""
+    text = json.dumps(_map_floats(event, lambda _: 10 ** (_LONGEST_FLOAT - 1)))
+    return len(text) + (_ESCAPED - 1) * sum(map(text.count, _ESCAPED_BY_SOME))
+
+
+def surely_fits(event: dict[str, Any], room: int) -> bool:
+    """Whether an event takes no more than so many bytes, however it is written; told at little cost, and cautiously."""
+    return _MOST_FOR_A_CHARACTER * len(content(event)) <= room
+
+
+def _is_plain(event: dict[str, Any]) -> bool:
+    """Whether an event is flat and without a float, as most are: equal ones are then written alike."""
+    return _WRITTEN_IN_ONE_WAY.issuperset(map(type, event.values()))
+
+
+def _written(value: dict[str, Any]) -> str:
+    """A value as text, with keys in one order."""
+    try:
+        return _in_order(value).decode()
+    except UnicodeEncodeError:
+        # It holds a lone surrogate, which msgspec can't write; so does what equals it.
+        return json.dumps(value, sort_keys=True)
+
+
+def _bytes_of(text: str) -> int:
+    # A lone surrogate is no UTF-8, and can't go out but escaped.
+    return len(text) if text.isascii() else len(text.encode(errors="backslashreplace"))
+
+
+@_once_an_event
+def _sizes_in_styles(event: dict[str, Any]) -> tuple[int, int, int]:
+    """The bytes of an event in each of the usual ways to write text.
+
+    These are: as it is; all but ASCII escaped, as Python does; what HTML and JavaScript stumble over, as Go does.
+    """
+    text = _compact(event)
+    raw = _bytes_of(text)
+    web_safe = raw + (_ESCAPED - 1) * sum(map(text.count, _WEB_ASCII))
+    if text.isascii():
+        return raw, raw if "\x7f" not in text else len(_compact_in_ascii(event)), web_safe
+    web_safe += (_ESCAPED - len(_WEB_BEYOND[0].encode())) * sum(map(text.count, _WEB_BEYOND))
+    return raw, len(_compact_in_ascii(event)), web_safe
+
+
+class Handwriting:
+    """How the writer of some lines writes, so that the size of a line that it would write can be told.
+
+    What a writer puts around texts and integers it puts there in every event of the same shape, whatever that is; and
+    of the ways in which texts are usually written, those count that explain the size of every such line.
+    """
+
+    def __init__(self, lines: Iterable[LineReceived]) -> None:
+        around: dict[str, tuple[set[int], set[int], set[int]]] = {}
+        for line in lines:
+            if line.event is None or line.seq is None:
+                continue
+            of_styles = around.setdefault(_shape(line.event), (set(), set(), set()))
+            for sizes, size in zip(of_styles, _sizes_in_styles(line.event), strict=True):
+                sizes.add(line.size - len(str(line.seq)) - size)
+        self._around = around
+
+    def sizes_of(self, event: dict[str, Any]) -> tuple[int, int] | None:
+        """The least and the most bytes of the line of an event, without its number.
+
+        None where there was no line of its shape, or no usual way explains those that there were.
+        """
+        sizes = [
+            size + next(iter(around))
+            for around, size in zip(self._around.get(_shape(event), ()), _sizes_in_styles(event), strict=False)
+            if len(around) == 1
+        ]
+        return (min(sizes), max(sizes)) if sizes else None
+
+
+@_once_an_event
+def _shape(event: dict[str, Any]) -> str:
+    """What an event is made of, but for its texts and integers: equal for those that differ in these alone."""
+    return _written(_without_texts(event))
+
+
+def _without_texts(value: Any) -> Any:
+    match value:
+        case dict():
+            return {key: _without_texts(each) for key, each in value.items()}
+        case list():
+            return [_without_texts(each) for each in value]
+        case str():
+            return "text"
+        case bool() | None | float():
+            return [repr(value)]
+        case _:
+            return 0
+
+
+def _map_floats(value: Any, change: Callable[[float], int]) -> Any:
+    match value:
+        case dict():
+            return {key: _map_floats(each, change) for key, each in value.items()}
+        case list():
+            return [_map_floats(each, change) for each in value]
+        case float():
+            return change(value)
+        case _:
+            return value
+
+
+def _shortest(value: float) -> int:
+    """An integer of as many digits as a float has that mean something: none is written with fewer bytes."""
+    mantissa = repr(abs(value)).partition("e")[0]
+    return int(mantissa.replace(".", "").strip("0") or "0")
+
+
+def _numbers_alike(value: Any) -> Any:
+    match value:
+        case dict():
+            return {key: _numbers_alike(each) for key, each in value.items()}
+        case list():
+            return [_numbers_alike(each) for each in value]
+        case float() if value.is_integer():
+            return int(value)
+        case _:
+            return value
+
+
+def read_last(body: str) -> int | None:
+    """Return the `last_accepted_seq` of an answer's body, if it is there beyond doubt."""
+    last = _read_object(body).get("last_accepted_seq")
+    return last if isinstance(last, int) and not isinstance(last, bool) and last >= 0 else None
+
+
+def is_backends_own_error(body: str) -> bool:
+    """Whether an answer's body has the protocol's own form of an error: a JSON object with a string `error`."""
+    return isinstance(_read_object(body).get("error"), str)
+
+
+def _read_object(body: str) -> dict[str, Any]:
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return answer if isinstance(answer, dict) else {}

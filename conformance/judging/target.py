@@ -1,0 +1,140 @@
+"""Who is judged: a factory of this Python, a program behind the adapter protocol, or one that connects to us."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import shutil
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from conformance.adapters import AdapterPool, ProcessChannel, wait_for_adapter
+from conformance.capabilities import ABILITIES
+from conformance.errors import AdapterError
+from conformance.harness.worlds import SimulatedWorld, TcpWorld
+from conformance.judging.judge import claimed_capabilities
+from conformance.judging.loading import load_factory
+from conformance.scenarios import SCENARIOS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from conformance.adapters import Channel
+    from conformance.harness.scenario import Factory, Scenario
+    from conformance.harness.worlds import World
+
+AT_A_TIME = 8
+"""How many scenarios are performed at the same time where time is real: they mostly wait."""
+
+_SIMPLEST = "a-sender-that-never-sent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What is judged, where, and what it claims."""
+
+    title: str
+    option: str
+    """How it is named on a command line."""
+    factory: Factory | AdapterPool
+    world: World
+    capabilities: frozenset[str]
+    abilities: frozenset[str] = ABILITIES
+
+    def why_not(self, scenario: Scenario) -> str | None:
+        """Why a scenario can't be performed with it; None if it can."""
+        if scenario.capability is not None and scenario.capability not in self.capabilities:
+            return f"the sender does not claim the capability {scenario.capability}"
+        if scenario.ability is not None and scenario.ability not in self.abilities:
+            return f"the adapter does not claim that its language can do this: {scenario.ability}"
+        return None
+
+
+def subject_of_a_factory(factory: Factory, title: str, *, real: bool = False, at_a_time: int = AT_A_TIME) -> Subject:
+    """A factory, in the simulated world or on real sockets.
+
+    Raises:
+        AdapterError: It is none.
+        SimulationError: Its sender does what can't be simulated.
+    """
+    world = TcpWorld(at_a_time=at_a_time) if real else SimulatedWorld()
+    simplest = next(scenario for scenario in SCENARIOS if scenario.name == _SIMPLEST)
+    return Subject(
+        title=title,
+        option=f"--sender {shlex.quote(title)}" + (" --real" if real else ""),
+        factory=factory,
+        world=world,
+        capabilities=claimed_capabilities(world, factory, simplest),
+    )
+
+
+@contextmanager
+def named_subject(name: str, *, real: bool = False, at_a_time: int = AT_A_TIME) -> Iterator[Subject]:
+    """The factory of that name, `MODULE:FACTORY`. Raises as `subject_of_a_factory`."""
+    yield subject_of_a_factory(load_factory(name), name, real=real, at_a_time=at_a_time)
+
+
+@contextmanager
+def subject_of_a_command(command: str, *, at_a_time: int = AT_A_TIME) -> Iterator[Subject]:
+    """What is behind the adapter that a command line starts; the adapters are ended with the context.
+
+    Raises:
+        AdapterError: It can't be started, or broke the protocol.
+    """
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise AdapterError(f"{command!r} is no command line: {error}") from error
+    if not words:
+        raise AdapterError("the command of the adapter is empty")
+    if shutil.which(words[0]) is None:
+        raise AdapterError(f"the adapter can't be started: {_why_no_program(words[0])}")
+    pool = AdapterPool(lambda: ProcessChannel(words), at_a_time=at_a_time)
+    with _behind_an_adapter(pool, f"--command {shlex.quote(command)}") as subject:
+        yield subject
+
+
+def _why_no_program(name: str) -> str:
+    path = Path(name)
+    if path.is_dir():
+        return f"{name!r} is a directory"
+    if path.is_file() and os.sep in name:
+        return f"{name!r} is not executable; `chmod +x` makes it so"
+    here = f"; the file here is './{name}'" if path.is_file() else ""
+    return f"there is no program {name!r}{here}"
+
+
+@contextmanager
+def attached_subject(port: int, on_listening: Callable[[int], None]) -> Iterator[Subject]:
+    """What is behind the adapter that connects to a port of this machine; `on_listening` is told the port.
+
+    Raises:
+        AdapterError: The port can't be had, nobody came, or it broke the protocol.
+    """
+
+    def attach() -> Channel:
+        return wait_for_adapter(port, on_listening)
+
+    with _behind_an_adapter(AdapterPool(attach, at_a_time=1), f"--attach {port}") as subject:
+        yield subject
+
+
+@contextmanager
+def _behind_an_adapter(pool: AdapterPool, option: str) -> Iterator[Subject]:
+    try:
+        with pool.lend() as lent:
+            adapter = asyncio.run(lent.introduced())
+        yield Subject(
+            title=adapter.title,
+            option=option,
+            factory=pool,
+            # Between the suite and a sender are pipes, and a process that may have to wait for its turn.
+            world=TcpWorld(at_a_time=pool.at_a_time, scale=0.35, slack=0.5),
+            capabilities=adapter.capabilities,
+            abilities=adapter.abilities,
+        )
+    finally:
+        pool.close()

@@ -1,0 +1,102 @@
+"""WIRE: what goes out."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+from conformance.evidence.alterations import altered_lines, difference
+from conformance.evidence.history import StrayRequest
+
+if TYPE_CHECKING:
+    from conformance.evidence.index import Evidence
+    from conformance.rules.findings import Findings
+    from fake_backend.records import LineReceived
+
+_COMPLETION = '"_posthog/stream_complete"'
+_CONTENT_TYPE = "application/x-ndjson"
+_REDIRECTS = range(300, 400)
+
+
+def one_object_a_line(evidence: Evidence, found: Findings) -> None:
+    """WIRE-1: every line is one JSON object of `seq` and `event`."""
+    for run in evidence.runs.values():
+        for line in run.lines:
+            if line.decision == "too-large" or _is_completion(line):  # the one is not read to its end
+                continue
+            found.count()
+            if not line.well_formed:
+                found.violate(f"a line is not one JSON object of seq and event: {line.raw!r}", line)
+
+
+def _is_completion(line: LineReceived) -> bool:
+    """Whether it is a completion that a fault left unread; one that was read has a record of its own."""
+    return line.decision == "ignored" and line.raw is not None and _COMPLETION in line.raw
+
+
+def token_and_type_on_every_request(evidence: Evidence, found: Findings) -> None:
+    """WIRE-2: bearer token and content type on every request."""
+    tokens = {sender.run_id: sender.opened.token for sender in evidence.senders.values()}
+    for request in evidence.requests.values():
+        started = request.started
+        found.count()
+        token = tokens.get(started.run_id or "")
+        if token is None:
+            found.violate(f"a request went to a path that belongs to no run of the senders: {started.path}", started)
+        elif started.authorization != f"Bearer {token}":
+            found.violate(
+                f"request {request.number} ({request.kind}) says Authorization {started.authorization!r}, "
+                f"not 'Bearer {token}'",
+                started,
+            )
+        if (started.content_type or "").split(";")[0].strip().lower() != _CONTENT_TYPE:
+            found.violate(
+                f"request {request.number} ({request.kind}) says Content-Type {started.content_type!r}, "
+                f"not {_CONTENT_TYPE!r}",
+                started,
+            )
+
+
+def numbers_rise_by_one(evidence: Evidence, found: Findings) -> None:
+    """WIRE-3: inside a window the numbers rise by exactly one."""
+    for run in evidence.runs.values():
+        for request in run.data:
+            for line, following in itertools.pairwise(request.lines):
+                if line.seq is None or following.seq is None:  # one that can't be read is for WIRE-1 to tell
+                    continue
+                found.count()
+                if following.seq != line.seq + 1:
+                    found.violate(
+                        f"in request {request.number}, number {line.seq} is followed by {following.seq}",
+                        line,
+                        following,
+                    )
+
+
+def events_arrive_as_they_were(evidence: Evidence, found: Findings) -> None:
+    """WIRE-4: the event on the wire equals the event at the call of `enqueue`."""
+    for run in evidence.runs.values():
+        found.count(sum(line.event is not None for line in run.lines))
+        for line, call in altered_lines(evidence, run):  # an event of another run's is for DLV-8 to tell
+            if call is None:
+                found.violate("an event arrived that was never enqueued in this form", line)
+                continue
+            differs = difference(call.event, line.event)
+            found.violate(
+                f"an event arrived that was never enqueued in this form; the nearest that was differs: {differs}",
+                call,
+                line,
+            )
+
+
+def token_stays_at_its_origin(evidence: Evidence, found: Findings) -> None:
+    """WIRE-5: redirects are not followed."""
+    redirects = [
+        request.answer
+        for request in evidence.requests.values()
+        if request.answer is not None and request.answer.status in _REDIRECTS
+    ]
+    found.count(len(redirects))
+    for stray in evidence.of(StrayRequest):
+        carried = "with the token" if stray.authorization else "without the token"
+        found.violate(f"a redirect was followed to {stray.origin}, {carried}", *redirects[:1], stray)

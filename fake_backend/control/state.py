@@ -1,0 +1,228 @@
+"""What is served beside the ingest routes, and what is remembered for it."""
+
+import asyncio
+import re
+from collections.abc import Callable, Collection
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Final, Protocol
+
+from aiohttp import web
+
+from fake_backend.connection import Connection
+from fake_backend.control import openapi, routes
+from fake_backend.control.api import FaultEntry, Faults, Health, Kept, RuleTable, RunState
+from fake_backend.control.call import RefusedError, answer_problem
+from fake_backend.control.codec import encode
+from fake_backend.control.event_logs import ALL_RUNS, EventLogs
+from fake_backend.control.guard import Guard
+from fake_backend.control.tally import RunTally, Tally
+from fake_backend.control.wakeup import News
+from fake_backend.faults import FaultRule
+from fake_backend.faults.plan import ActiveFault
+from fake_backend.history import History
+from fake_backend.protocol.access import Access
+from fake_backend.protocol.ingest import Run
+from fake_backend.records import BackendRecord, LineReceived, RequestStarted
+
+_OWN_PATH: Final = re.compile(r"/|/_fake(?:/.*)?|/workspaces/.*|/v1/runs/[^/]+/stream", flags=re.DOTALL)
+
+
+class Controlled(Protocol):
+    """What a backend lets be done to it; see `FakeBackend`."""
+
+    @property
+    def faults(self) -> tuple[ActiveFault, ...]:
+        """The rules that are there."""
+        ...
+
+    def add_fault(self, rule: FaultRule) -> int:
+        """Add a rule; give its number."""
+        ...
+
+    def remove_fault(self, rule: FaultRule | int) -> None:
+        """Take a rule away."""
+        ...
+
+    def clear_faults(self) -> None:
+        """Take all rules away."""
+        ...
+
+    def set_run(
+        self, run_id: str, *, last_accepted_seq: int | None = None, complete: bool | None = None, why: str
+    ) -> None:
+        """Change the state of a run."""
+        ...
+
+    def reset(self, *, faults: bool = True) -> None:
+        """Forget all that happened."""
+        ...
+
+
+class Control:
+    """The control API of one backend, the page, and the routes to read back what was accepted.
+
+    It keeps `history` and what follows from it. `find_run` gives the state of a run that has one; `port` is the one
+    that the backend listens on, `uptime` for how many seconds. `closing` is set when no stream should go on.
+    """
+
+    def __init__(
+        self,
+        backend: Controlled,
+        *,
+        history: History,
+        most_events: int | None,
+        access: Access,
+        find_run: Callable[[str], Run | None],
+        host: str,
+        port: Callable[[], int],
+        uptime: Callable[[], float],
+        allow_hosts: Collection[str],
+    ) -> None:
+        self.backend = backend
+        self.history = history
+        self.access = access
+        self.tally = Tally()
+        self.news = News()
+        self.run_logs = EventLogs(most=most_events)
+        self.workspace_logs = EventLogs(most=most_events)
+        self.all_logs = EventLogs(most=most_events)
+        self.closing = False
+        self.find_run = find_run
+        self._guard = Guard(host=host, allowed=allow_hosts)
+        self._port = port
+        self._requests = 0
+        self._uptime = uptime
+
+    def open(self) -> None:
+        """Let streams go on, as the backend listens."""
+        self.closing = False
+
+    def close(self) -> None:
+        """Have every stream end."""
+        self.closing = True
+        self.news.tell()
+
+    def note(self, record: BackendRecord) -> None:
+        """Keep a record, and what follows from it."""
+        entry = self.history.append(record)
+        self.tally.note(entry, record)
+        match record:
+            case LineReceived(decision="accepted"):
+                self._log(record)
+            case RequestStarted():
+                self._requests += 1
+            case _:
+                pass
+        self.news.tell()
+
+    def forget(self) -> None:
+        """Forget the history and what followed from it."""
+        self.history.reset()
+        self.tally = Tally()
+        self.run_logs.clear()
+        self.workspace_logs.clear()
+        self.all_logs.clear()
+        self._requests = 0
+        self.news.tell()
+
+    def may_forget(self, run_id: str) -> bool:
+        """Whether nothing goes on in a run, and nothing was accepted in it."""
+        tally = self.tally.runs.get(run_id)
+        return tally is None or not (tally.accepted or tally.in_flight)
+
+    def forget_run(self, run_id: str) -> None:
+        """Forget a run of which no record is left."""
+        self.tally.forget(run_id)
+
+    def is_own(self, request: web.BaseRequest) -> bool:
+        """Whether a request is answered here, and not by the ingest routes: by its path, or because a page sends it."""
+        return _OWN_PATH.fullmatch(request.rel_url.raw_path) is not None or self._guard.is_of_another_page(
+            request, port=self._port()
+        )
+
+    async def answer(self, request: web.BaseRequest, connection: Connection) -> web.StreamResponse:
+        """Answer a request to a path of ours."""
+        try:
+            self._guard.check(request, port=self._port())
+            response = await routes.answer(self, request, connection)
+        except RefusedError as refused:
+            response = answer_problem(refused)
+        if not request.content.is_eof():
+            # As in `sending.send`: what remains of the body is read for a while, and thrown away.
+            response.force_close()
+            connection.unread = request.content
+        return response
+
+    # What there is to say.
+
+    def health(self) -> Health:
+        """That the backend is there, and how much it holds."""
+        return Health(
+            status="ok",
+            version=_version(),
+            uptime=self._uptime(),
+            requests=self._requests,
+            runs=len(self.tally.runs),
+            history=Kept(kept=len(self.history), forgotten=self.history.forgotten()),
+        )
+
+    def openapi(self) -> dict[str, Any]:
+        """What is served, as an OpenAPI document."""
+        return openapi.document(routes.ROUTES, version=_version())
+
+    def faults(self) -> Faults:
+        """The rules that are there."""
+        return Faults(faults=[_entry(active) for active in self.backend.faults])
+
+    def fault(self, number: int) -> FaultEntry | None:
+        """One of the rules, or None."""
+        return next((_entry(active) for active in self.backend.faults if active.number == number), None)
+
+    def run(self, run_id: str) -> RunState | None:
+        """A run as it is now, or None for one that was never heard of."""
+        tally = self.tally.runs.get(run_id)
+        return None if tally is None else self.state_of(run_id, tally)
+
+    def runs(self) -> list[RunState]:
+        """All runs as they are now."""
+        return [self.state_of(run_id, tally) for run_id, tally in self.tally.runs.items()]
+
+    def state_of(self, run_id: str, tally: RunTally) -> RunState:
+        """A run as it is now."""
+        now = asyncio.get_running_loop().time()
+        run = self.find_run(run_id)
+        return RunState(
+            run_id=run_id,
+            last_accepted_seq=0 if run is None else run.last_accepted_seq,
+            complete=run is not None and run.complete,
+            requests=tally.requests,
+            in_flight=tally.in_flight,
+            accepted=tally.accepted,
+            duplicates=tally.duplicates,
+            faults=tally.faults,
+            rate=tally.rate(now),
+            idle=max(0.0, now - tally.last_time),
+        )
+
+    def _log(self, line: LineReceived) -> None:
+        event = line.event or {}
+        # Once to JSON, and then no copy of it: all logs hold the same bytes, and readers are sent them as they are.
+        written = encode(event)
+        kind = next((kind for key in ("kind", "type") if isinstance(kind := event.get(key), str)), "event")
+        of_run: dict[str, Any] = {"seq": line.seq, "event": written}
+        self.run_logs.append(line.run_id, kind, of_run, size=len(written))
+        workspace = self.tally.runs[line.run_id].workspace
+        with_run: dict[str, Any] = {"run_id": line.run_id, **of_run}
+        self.workspace_logs.append(workspace, kind, with_run, size=len(written))
+        self.all_logs.append(ALL_RUNS, kind, with_run, size=len(written))
+
+
+def _entry(active: ActiveFault) -> FaultEntry:
+    return FaultEntry(id=active.number, rule=RuleTable(active.rule), struck=active.struck)
+
+
+def _version() -> str:
+    try:
+        return version("sendproof")
+    except PackageNotFoundError:  # a source tree that was not installed
+        return "unknown"
