@@ -128,8 +128,11 @@ class Trouble:
         return _longest_gap(held_up, begin, end) <= rest
 
     def _was_asked_to_wait(self, sender: Sender) -> bool:
-        """Whether a `Retry-After` allowed no further attempt before the deadline, so that `stop` may return early."""
-        deadline = sender.stop_called + self._settings.stop_timeout
+        """Whether a `Retry-After` allowed no further attempt before the deadline, so that `stop` may return early.
+
+        The sender counts from when it reads that, which is a little later than it was written.
+        """
+        deadline = sender.stop_called + self._settings.stop_timeout - self._late
         return any(
             asked is not None and asked.time <= sender.stop_returned and asked.time + asked.seconds > deadline
             for asked in (request.retry_after for request in self._evidence.run(sender.run_id).requests)

@@ -143,14 +143,16 @@ def _check_that_nothing_waits_between_requests(evidence: Evidence, sender: Sende
     """Where something waits, the next request begins within the flush delay and four round trips of the last one's end.
 
     The four are the way of the answer, a new connection and the way of the request. Whoever was last told that
-    anything went wrong may wait before he goes on; so this asks after requests that went well.
+    anything went wrong may wait before he goes on; so this asks after requests that went well. A question that isn't
+    the first request may be about a window of which nobody knows what became; it is asked again after `settle_delay`.
     """
     history, settings = evidence.history, evidence.settings
-    limit = settings.flush_delay + _ROUND_TRIPS * history.round_trip + history.slack
+    at_once = settings.flush_delay + _ROUND_TRIPS * history.round_trip + history.slack
     calls = _told_apart(evidence, sender, run)
     sent: set[int] = set()
     for place, request in enumerate(run.requests):
         before = run.requests[place - 1] if place else None
+        limit = at_once + _settling_after(evidence, run, place)
         keys = {content(line.event or {}) for line in request.lines}
         carried = [calls[key] for key in keys if key in calls and calls[key].call not in sent]
         sent |= {call.call for call in carried}
@@ -161,10 +163,16 @@ def _check_that_nothing_waits_between_requests(evidence: Evidence, sender: Sende
     until = min(sender.stop_returned, evidence.ended)
     if waiting and not _may_rest_after(evidence, run, len(run.requests), until):
         since = max(waiting[0].time, 0.0 if last is None else last.ended_at)
-        if until - since > limit:
+        if until - since > at_once + _settling_after(evidence, run, len(run.requests)):
             found.violate(
                 f"an event waited for {until - since:.3g} s with nothing in its way, and was never sent", waiting[0]
             )
+
+
+def _settling_after(evidence: Evidence, run: Run, count: int) -> float:
+    """How long a sender may wait after so many requests until it asks again where the backend stands."""
+    is_asked_again = count > 1 and run.requests[count - 1].kind == "sync"
+    return evidence.settings.settle_delay if is_asked_again else 0.0
 
 
 def _check_the_wait(
