@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
-import json
 import logging
 import math
 import random
 from contextvars import Context
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, assert_never
 
@@ -17,21 +14,16 @@ from reference.sender import wire
 from reference.sender.config import check_time
 from reference.sender.core import SenderCore
 from reference.sender.encoding import encode_event
-from reference.sender.errors import ConfigError, NotDeliveredError, UnserializableError
+from reference.sender.errors import NotDeliveredError, UnserializableError
 from reference.sender.http import HttpAttempts
+from reference.sender.notifier import Notifier
 from reference.sender.types import (
-    AnotherWriter,
     AskPosition,
     CompleteRun,
     DropReason,
-    EventDropped,
-    EventHeldUp,
     Finish,
-    Health,
-    HealthChanged,
     OpenWindow,
     Outcome,
-    PositionLost,
     Wait,
 )
 
@@ -76,10 +68,8 @@ class EventStreamSender:
     """
 
     def __init__(self, config: SenderConfig, *, on_notice: Callable[[Notice], None] | None = None) -> None:
-        _check_callback(on_notice)
         self._config = config
-        self._on_notice = on_notice
-        self._is_telling = False
+        self._notifier = Notifier(config, on_notice)
         self._core = SenderCore(config, draw=random.random)
         self._pump: asyncio.Task[None] | None = None
         self._drain: asyncio.Task[DrainReport] | None = None
@@ -354,79 +344,13 @@ class EventStreamSender:
         for watcher in self._watchers:
             _set(watcher)
         for notice in self._core.take_notices():
-            match notice:
-                case EventDropped(event=payload):
-                    self._notify(replace(notice, event=_read_back(payload)))
-                case EventHeldUp(event=payload):
-                    _log.warning("%s: %s; %d events wait behind it", self._config.url, notice.detail, notice.behind)
-                    self._notify(replace(notice, event=_read_back(payload)))
-                case HealthChanged():
-                    level = logging.INFO if notice.health is Health.HEALTHY else logging.WARNING
-                    wait = "" if notice.retry_in is None else f"; the next attempt is in {notice.retry_in:.3g} s"
-                    _log.log(level, "%s: %s (%s)%s", self._config.url, notice.health, notice.detail, wait)
-                    self._notify(notice)
-                case AnotherWriter():
-                    _log.warning(
-                        "%s: another writer is on this run: %s (%d contested so far)",
-                        *(self._config.url, notice.detail, notice.contested),
-                    )
-                    self._notify(notice)
-                case PositionLost():
-                    _log.warning("%s: %s", self._config.url, notice.detail)
-                    self._notify(notice)
-                case other:
-                    assert_never(other)
+            self._notifier.tell(notice)
 
     def _refuse(self, outcome: Outcome, event: Any, detail: str | None = None) -> Outcome:
         reason = DropReason(outcome)
         self._core.count_refusal(reason)
-        if self._on_notice is not None:
-            self._notify(EventDropped(reason=reason, detail=detail or self._why_refused(reason), event=event))
+        self._notifier.tell_refusal(reason, event, detail)
         return outcome
-
-    def _why_refused(self, reason: DropReason) -> str:
-        match reason:
-            case DropReason.FULL:
-                held = f"max_buffered_events={self._config.max_buffered_events}"
-                return f"the buffer is full: {held}, max_buffered_bytes={self._config.max_buffered_bytes}"
-            case DropReason.OVERSIZED:
-                return f"its line is larger than max_event_bytes={self._config.max_event_bytes}"
-            case _:
-                return "the sender takes no more events: it was stopped, or the run is closed to it"
-
-    def _notify(self, notice: Notice) -> None:
-        # A callback that enqueues while the buffer is full would otherwise be called by itself, without an end.
-        if self._on_notice is None or self._is_telling:
-            return
-        self._is_telling = True
-        try:
-            returned: object = self._on_notice(notice)
-            if inspect.iscoroutine(returned):
-                returned.close()
-                _log.error("on_notice returned a coroutine, which nobody awaits; it must be an ordinary function")
-        except Exception:  # noqa: BLE001 - the caller's callback must not end the sender
-            _log.exception("on_notice raised")
-        finally:
-            self._is_telling = False
-
-
-def _check_callback(callback: object) -> None:
-    if callback is None:
-        return
-    expected = "an ordinary function that takes a Notice, or None"
-    if not callable(callback):
-        raise ConfigError("on_notice", callback, expected)
-    if inspect.iscoroutinefunction(callback) or inspect.iscoroutinefunction(type(callback).__call__):
-        raise ConfigError("on_notice", callback, f"{expected}: nobody would await a coroutine")
-
-
-def _read_back(payload: bytes) -> object:
-    """Give an event as its sender knew it, or as text where it is too deep or too long to be read."""
-    try:
-        # Not by orjson, which can't read all that it may be given to write.
-        return json.loads(payload)
-    except (RecursionError, ValueError):
-        return payload.decode()
 
 
 def _set(future: asyncio.Future[None]) -> None:

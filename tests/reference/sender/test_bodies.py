@@ -147,7 +147,9 @@ def test_a_peer_that_answers_before_it_is_asked_is_sent_nothing(
 
     async def connect_slowly(*arguments: Any) -> aiohttp.connector.Connection:
         connection = await connect(*arguments)
-        await asyncio.sleep(0.05)  # until it is here
+        assert connection.protocol is not None
+        while not connection.protocol.should_close:  # until the answer is here
+            await asyncio.sleep(0)
         return connection
 
     async def main() -> None:
