@@ -27,6 +27,7 @@ from fake_backend.records import (
     decode_record,
     encode_record,
 )
+from fake_backend.ring import Ring
 
 
 # A ring holds very many, and what they hold is no part of a cycle: as for records.
@@ -50,43 +51,27 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
 MOST_BYTES: Final = 2**26
 """How many bytes of records a history holds that is bounded."""
 
-_FORGOTTEN: Final = Entry(0, None, b"")
-"""Stands where a forgotten entry stood, until its place is cut off."""
 
+class _Entries(Ring[Entry]):
+    """Entries with rising ids."""
 
-class _Ring:
-    """Entries with rising ids, of which the oldest can be forgotten: a list with a moving head."""
-
-    __slots__ = ("_entries", "_head", "forgotten", "last_forgotten")
+    __slots__ = ("forgotten", "last_forgotten")
 
     def __init__(self) -> None:
-        self._entries: list[Entry] = []
-        self._head = 0
+        super().__init__()
         self.forgotten = 0
         """How many were forgotten."""
         self.last_forgotten = 0
         """The id of the last one that was."""
 
-    def __len__(self) -> int:
-        return len(self._entries) - self._head
-
-    def append(self, entry: Entry) -> None:
-        self._entries.append(entry)
-
     def forget_oldest(self) -> Entry:
-        head = self._head
-        oldest, self._entries[head] = self._entries[head], _FORGOTTEN
-        self._head = head + 1
-        if self._head * 2 > len(self._entries):
-            del self._entries[: self._head]
-            self._head = 0
+        oldest = super().forget_oldest()
         self.forgotten += 1
         self.last_forgotten = oldest.id
         return oldest
 
     def after(self, since: int, limit: int | None) -> list[Entry]:
-        start = bisect_right(self._entries, since, lo=self._head, key=_id)
-        return self._entries[start:] if limit is None else self._entries[start : start + limit]
+        return self.items(bisect_right(self._items, since, lo=self._head, key=_id) - self._head, limit)
 
     def missed(self, since: int) -> int:
         return max(0, min(self.forgotten, self.last_forgotten - since))
@@ -136,9 +121,9 @@ class History:
 
     def _begin(self) -> None:
         self.began = self.last_id
-        self._all = _Ring()
+        self._all = _Entries()
         self._bytes = 0
-        self._runs: dict[str, _Ring] = {}
+        self._runs: dict[str, _Entries] = {}
         self._run_of_request: dict[int, str] = {}
 
     def __len__(self) -> int:
@@ -155,7 +140,7 @@ class History:
         if entry.run_id is not None:
             run = self._runs.get(entry.run_id)
             if run is None:
-                run = self._runs[entry.run_id] = _Ring()
+                run = self._runs[entry.run_id] = _Entries()
             run.append(entry)
         if self._keep_last is not None:
             self._bytes += len(entry.written)
@@ -183,7 +168,7 @@ class History:
         ring = self._ring(run_id)
         return 0 if ring is None else ring.missed(since)
 
-    def _ring(self, run_id: str | None) -> _Ring | None:
+    def _ring(self, run_id: str | None) -> _Entries | None:
         return self._all if run_id is None else self._runs.get(run_id)
 
     def _forget_oldest(self) -> None:

@@ -40,8 +40,9 @@ if TYPE_CHECKING:
         RunHistoryQuery,
     )
     from fake_backend.control.call import Call
+    from fake_backend.control.event_logs import EventLogs
     from fake_backend.control.state import Control
-    from reference.event_log import Event, QueryResult
+    from reference.event_log import Event
 
 
 async def health(control: Control, _: Call[Nothing, Nothing]) -> web.Response:
@@ -112,23 +113,21 @@ async def change_run(control: Control, call: Call[OfRun, RunChange]) -> web.Resp
 
 async def list_events(control: Control, call: Call[EventsQuery, Nothing]) -> web.Response:
     """List the events of all runs that were accepted, oldest first."""
-    found = control.all_logs.read(ALL_RUNS, given(call.asked.since))
-    page, cursor = _wanted(found, call.asked)
-    return answer(200, Activity(events=[activity_event(each) for each in page], missed=found.missed, cursor=cursor))
+    page, missed, cursor = _read(control.all_logs, ALL_RUNS, call.asked)
+    return answer(200, Activity(events=[activity_event(each) for each in page], missed=missed, cursor=cursor))
 
 
 async def list_run_events(control: Control, call: Call[RunEventsQuery, Nothing]) -> web.Response:
     """List the events of a run that were accepted, oldest first."""
     run_id = call.asked.run_id
     _run(control, run_id)
-    found = control.run_logs.read(run_id, given(call.asked.since))
-    page, cursor = _wanted(found, call.asked)
+    page, missed, cursor = _read(control.run_logs, run_id, call.asked)
     events = []
     for event in page:
         payload = event.payload
         accepted = AcceptedEvent(seq=payload["seq"], event=msgspec.Raw(payload["event"]))
         events.append(NumberedEvent(id=event.id, timestamp=event.timestamp, kind=event.kind, payload=accepted))
-    return answer(200, Events(events=events, missed=found.missed, cursor=cursor))
+    return answer(200, Events(events=events, missed=missed, cursor=cursor))
 
 
 async def list_history(control: Control, call: Call[HistoryQuery, Nothing]) -> web.Response:
@@ -159,13 +158,13 @@ def _records(control: Control, asked: HistoryQuery, *, run_id: str | None) -> we
     return answer(200, Records(records=records, missed=missed, cursor=cursor))
 
 
-def _wanted(found: QueryResult, asked: EventsQuery) -> tuple[Sequence[Event], int]:
-    """Choose the events of an answer from a log, and the `since` to go on with."""
-    wanted = [event for event in found.events if event.kind.startswith(asked.kind)]
-    page = fitting(wanted[: asked.limit], size=_size_of_event)
-    if len(page) == len(wanted):
-        return page, found.cursor
-    return page, page[-1].id if page else given(asked.since) or 0
+def _read(logs: EventLogs, name: str, asked: EventsQuery) -> tuple[Sequence[Event], int, int]:
+    """Give the events of an answer from a log, how many the reader missed, and the `since` to go on with."""
+    found = logs.read(name, given(asked.since), asked.limit + 1, kind=asked.kind)  # one more, to know if there is more
+    page = fitting(found.events[: asked.limit], size=_size_of_event)
+    if len(page) == len(found.events):
+        return page, found.missed, found.last_id
+    return page, found.missed, page[-1].id if page else given(asked.since) or 0
 
 
 def _size_of_event(event: Event) -> int:

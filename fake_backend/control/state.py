@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from collections.abc import Callable, Collection
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final, Protocol
@@ -12,8 +13,7 @@ from fake_backend.connection import Connection
 from fake_backend.control import openapi, routes
 from fake_backend.control.api import FaultEntry, Faults, Health, Kept, RuleTable, RunState
 from fake_backend.control.call import RefusedError, answer_problem
-from fake_backend.control.codec import encode
-from fake_backend.control.event_logs import ALL_RUNS, EventLogs
+from fake_backend.control.event_logs import ALL_RUNS, Accepted, EventLogs
 from fake_backend.control.guard import Guard
 from fake_backend.control.tally import RunTally, Tally
 from fake_backend.control.wakeup import News
@@ -108,7 +108,7 @@ class Control:
         self.tally.note(entry, record)
         match record:
             case LineReceived(decision="accepted"):
-                self._log(record)
+                self._log(record, entry.written)
             case RequestStarted():
                 self._requests += 1
             case _:
@@ -204,17 +204,11 @@ class Control:
             idle=max(0.0, now - tally.last_time),
         )
 
-    def _log(self, line: LineReceived) -> None:
-        event = line.event or {}
-        # Once to JSON, and then no copy of it: all logs hold the same bytes, and readers are sent them as they are.
-        written = encode(event)
-        kind = next((kind for key in ("kind", "type") if isinstance(kind := event.get(key), str)), "event")
-        of_run: dict[str, Any] = {"seq": line.seq, "event": written}
-        self.run_logs.append(line.run_id, kind, of_run, size=len(written))
-        workspace = self.tally.runs[line.run_id].workspace
-        with_run: dict[str, Any] = {"run_id": line.run_id, **of_run}
-        self.workspace_logs.append(workspace, kind, with_run, size=len(written))
-        self.all_logs.append(ALL_RUNS, kind, with_run, size=len(written))
+    def _log(self, line: LineReceived, written: bytes) -> None:
+        accepted = Accepted(written=written, time=line.time, timestamp=time.time())
+        self.run_logs.append(line.run_id, accepted)
+        self.workspace_logs.append(self.tally.runs[line.run_id].workspace, accepted)
+        self.all_logs.append(ALL_RUNS, accepted)
 
 
 def _entry(active: ActiveFault) -> FaultEntry:

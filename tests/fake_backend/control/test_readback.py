@@ -1,14 +1,17 @@
 """What was accepted is read back: a run as a stream, a workspace by cursor (docs/protocol.md, "Reading back")."""
 
 import asyncio
+import gc
 import time
+import tracemalloc
 
 import pytest
 
 from fake_backend import FakeBackend
 from fake_backend.control import event_logs
-from fake_backend.control.event_logs import EventLogs
+from fake_backend.control.event_logs import Accepted, EventLogs
 from fake_backend.control.readback import KEEPALIVE_SECONDS
+from fake_backend.records import LineReceived, encode_record
 from tests.fake_backend.control.asking import TOKEN, Frame, asking, reading
 from tests.fake_backend.virtual_time import in_virtual_time, now
 from tests.fake_backend.wire import completion_line, event_line, event_lines
@@ -203,24 +206,64 @@ async def test_all_logs_together_are_bounded() -> None:
     """The log that was appended to the longest ago is cleared first; its readers learn what they missed."""
     logs = EventLogs(most=5)
     for name in ("a", "a", "b", "c", "b", "a"):
-        logs.append(name, "event", {}, size=1)
+        logs.append(name, accepted())
     assert [len(logs.read(name).events) for name in "abc"] == [3, 2, 0]
     assert logs.read("c", 0).missed == 1
     for _ in range(7):
-        logs.append("c", "event", {}, size=1)
+        logs.append("c", accepted())
     assert [len(logs.read(name).events) for name in "abc"] == [0, 0, 5]
     assert [event.id for event in logs.read("c").events] == [4, 5, 6, 7, 8]
     logs.clear()
     assert [logs.read(name, 0).missed for name in "abcd"] == [3, 2, 8, 0]
-    logs.append("a", "event", {}, size=1)
+    logs.append("a", accepted())
     assert [event.id for event in logs.read("a").events] == [4]
 
 
 async def test_large_events_leave_room_for_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
     """What all logs hold is bounded by bytes, too; the newest event is always there."""
-    monkeypatch.setattr(event_logs, "MOST_BYTES", 100)
+    monkeypatch.setattr(event_logs, "MOST_BYTES", 1_000)
     logs = EventLogs(most=1_000)
-    for name, size in (("a", 50), ("b", 40), ("b", 20), ("b", 30), ("b", 90), ("b", 1_000)):
-        logs.append(name, "event", {}, size=size)
+    for name, size in (("a", 500), ("b", 400), ("b", 200), ("b", 300), ("b", 900), ("b", 10_000)):
+        logs.append(name, accepted(size))
     assert [event.id for event in logs.read("a").events] == []
     assert [event.id for event in logs.read("b").events] == [5]
+
+
+@in_virtual_time
+async def test_what_is_too_old_leaves_room() -> None:
+    """An event that its log has forgotten for its age makes no other log forget."""
+    logs = EventLogs(most=3)
+    logs.append("old", accepted())
+    logs.append("young", accepted())
+    await asyncio.sleep(event_logs.LOG_SECONDS / 2)
+    logs.append("young", accepted())
+    await asyncio.sleep(event_logs.LOG_SECONDS / 2 + 1)
+    assert [len(logs.read(name).events) for name in ("old", "young")] == [0, 1]
+    for _ in range(2):
+        logs.append("old", accepted())
+    assert [len(logs.read(name).events) for name in ("old", "young")] == [2, 1]
+
+
+@in_virtual_time
+async def test_events_are_kept_once() -> None:
+    """By the history and all logs together: what is kept of large events weighs about what they do."""
+    text = "x" * 500_000
+    async with asking(FakeBackend(control=True, keep_last=1_000)) as ask:
+        await ask.post("run", event_lines(1, 1))
+        tracemalloc.start()
+        try:
+            for seq in range(2, 12):
+                await ask.post("run", b'{"seq": %d, "event": {"text": "%b"}}\n' % (seq, text.encode()))
+            gc.collect()
+            kept, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        _, said = await ask("GET", "/_fake/events?since=10", headers=TOKEN)
+        assert [each["payload"]["event"] for each in said["events"]] == [{"text": text}]
+    assert kept < 1.5 * 10 * len(text)
+
+
+def accepted(size: int = 200) -> Accepted:
+    """Make an event that was accepted just now, with a record of that many bytes."""
+    line = LineReceived(time=0.0, request=1, run_id="run", size=1, decision="accepted", seq=1, event={})
+    return Accepted(written=encode_record(line).ljust(size), time=asyncio.get_running_loop().time(), timestamp=0.0)
