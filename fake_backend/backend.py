@@ -11,7 +11,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from fake_backend.connection import Connection
-from fake_backend.control import Control, RunState
+from fake_backend.control import ControlServer, ControlState, RunState
 from fake_backend.deferred import LateRequests
 from fake_backend.errors import FakeBackendError, ListenError, UnknownRunError
 from fake_backend.exchange import answer_request
@@ -155,18 +155,19 @@ class FakeBackend:
             go_down_for=self._go_down_for,
             take_later=self._late.add,
         )
-        self._control: Control | None = None
+        self._control: ControlState | None = None
+        self._control_server: ControlServer | None = None
         if control and self._ring is not None:
-            self._control = Control(
+            self._control = ControlState(
                 self,
                 history=self._ring,
                 most_events=keep_last,
                 access=self._access,
                 find_run=self._runs.find,
-                host=host,
-                port=lambda: self._port,
                 uptime=self._uptime,
-                allow_hosts=allow_hosts,
+            )
+            self._control_server = ControlServer(
+                self._control, host=host, port=lambda: self._port, allow_hosts=allow_hosts
             )
             self._keep = self._control.note
         elif self._ring is not None:
@@ -448,8 +449,8 @@ class FakeBackend:
             return web.Response()  # it arrived together with the request before it, and is swallowed by the reset
         connection.is_busy = True
         try:
-            if self._control is not None and self._control.is_own(request):
-                response = await self._control.answer(request, connection)
+            if self._control_server is not None and self._control_server.is_own(request):
+                response = await self._control_server.answer(request, connection)
             else:
                 self._requests += 1
                 response = await answer_request(self._shared, request, connection, number=self._requests)

@@ -5,6 +5,7 @@ strikes them. `api` says what they are asked and what they answer, `guard` who i
 """
 
 from fake_backend.control.api import RunState
-from fake_backend.control.state import Control
+from fake_backend.control.server import ControlServer
+from fake_backend.control.state import ControlState
 
-__all__ = ["Control", "RunState"]
+__all__ = ["ControlServer", "ControlState", "RunState"]

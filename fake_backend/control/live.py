@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fake_backend.connection import Connection
     from fake_backend.control.api import Nothing, RunState, RunStreamQuery, StreamQuery
     from fake_backend.control.call import Call
-    from fake_backend.control.state import Control
+    from fake_backend.control.state import ControlState
 
 STATES_SECONDS: Final = 0.2
 """How long runs and faults may change before that is told again."""
@@ -27,21 +27,21 @@ _BATCH: Final = 200
 _BATCH_BYTES: Final = 2**16
 
 
-async def stream_all(control: Control, call: Call[StreamQuery, Nothing]) -> web.StreamResponse:
+async def stream_all(state: ControlState, call: Call[StreamQuery, Nothing]) -> web.StreamResponse:
     """Stream records (`record`), changed `runs` and `faults`, what was missed (`gap`) or `skipped`, and a `reset`."""
-    return await _stream(control, call, run_id=None)
+    return await _stream(state, call, run_id=None)
 
 
-async def stream_run(control: Control, call: Call[RunStreamQuery, Nothing]) -> web.StreamResponse:
+async def stream_run(state: ControlState, call: Call[RunStreamQuery, Nothing]) -> web.StreamResponse:
     """Stream the same for one run."""
-    return await _stream(control, call, run_id=call.asked.run_id)
+    return await _stream(state, call, run_id=call.asked.run_id)
 
 
-async def _stream(control: Control, call: Call[StreamQuery, Nothing], *, run_id: str | None) -> web.StreamResponse:
+async def _stream(state: ControlState, call: Call[StreamQuery, Nothing], *, run_id: str | None) -> web.StreamResponse:
     cursor, last = first_cursor(call), given(call.asked.last)
 
     async def write(response: EventSourceResponse) -> None:
-        await _Stream(control, response, call.connection, cursor=cursor, last=last, run_id=run_id).write()
+        await _Stream(state, response, call.connection, cursor=cursor, last=last, run_id=run_id).write()
 
     return await streaming(call, write)
 
@@ -52,7 +52,6 @@ class _Stream:
     __slots__ = (
         "_changes_after",
         "_connection",
-        "_control",
         "_cursor",
         "_faults",
         "_moving",
@@ -61,11 +60,12 @@ class _Stream:
         "_response",
         "_run_id",
         "_skips_to",
+        "_state",
     )
 
     def __init__(
         self,
-        control: Control,
+        state: ControlState,
         response: EventSourceResponse,
         connection: Connection,
         *,
@@ -73,13 +73,13 @@ class _Stream:
         last: int | None,
         run_id: str | None,
     ) -> None:
-        self._control = control
+        self._state = state
         self._response = response
         self._connection = connection
         self._run_id = run_id
-        oldest = control.history.last_forgotten(run_id)
+        oldest = state.history.last_forgotten(run_id)
         self._cursor = oldest if cursor is None else cursor
-        self._skips_to = None if cursor is not None or last is None else control.history.last_id - last
+        self._skips_to = None if cursor is not None or last is None else state.history.last_id - last
         self._now = asyncio.get_running_loop().time
         self._next_states = self._now()
         # What was told of runs and faults: up to which record, which runs have a rate (it falls with time), and faults.
@@ -89,30 +89,30 @@ class _Stream:
 
     async def write(self) -> None:
         """Write until the connection is gone, or the backend closes."""
-        if self._cursor > self._control.history.last_id:
+        if self._cursor > self._state.history.last_id:
             self._cursor = -1  # from another life of the backend
         if self._skips_to is not None and self._skips_to > self._cursor:
             skipped = Gap(missed_from=self._cursor + 1, missed_to=self._skips_to)
             self._cursor = self._skips_to
             await self._response.send(encode(skipped).decode(), event="skipped", id=str(self._cursor))
-        while is_open(self._connection) and not self._control.closing:
+        while is_open(self._connection) and not self._state.closing:
             await self._write_reset()
             if self._now() >= self._next_states:
                 await self._write_states()
             if not await self._write_records():
                 wait = self._next_states - self._now() if self._owes_states() else None
                 if wait is None or wait > 0:
-                    await self._control.news.wait(self._connection, wait)
+                    await self._state.news.wait(self._connection, wait)
 
     async def _write_reset(self) -> None:
-        began = self._control.history.began
+        began = self._state.history.began
         if self._cursor < began:
             self._cursor = began
             self._changes_after = -1
             await self._response.send("{}", event="reset", id=str(began))
 
     async def _write_records(self) -> bool:
-        history = self._control.history
+        history = self._state.history
         last_forgotten = history.last_forgotten(self._run_id)
         if self._cursor < last_forgotten:
             gap = Gap(missed_from=self._cursor + 1, missed_to=last_forgotten)
@@ -131,17 +131,17 @@ class _Stream:
 
     def _owes_states(self) -> bool:
         return (
-            self._changes_after < self._control.history.last_id
+            self._changes_after < self._state.history.last_id
             or bool(self._moving)
-            or encode(self._control.faults()) != self._faults
+            or encode(self._state.faults()) != self._faults
         )
 
     async def _write_states(self) -> None:
         runs = self._changed_runs()
         first = self._changes_after < 0
-        self._changes_after = self._control.history.last_id
+        self._changes_after = self._state.history.last_id
         self._moving = {run.run_id for run in runs if run.rate > 0}
-        faults = encode(self._control.faults())
+        faults = encode(self._state.faults())
         if runs or first:
             self._next_states = self._now() + STATES_SECONDS
             await self._response.send(encode(Runs(runs=runs)).decode(), event="runs")
@@ -151,8 +151,8 @@ class _Stream:
             await self._response.send(faults.decode(), event="faults")
 
     def _changed_runs(self) -> list[RunState]:
-        tally = self._control.tally
+        tally = self._state.tally
         names = self._moving.union(tally.changed_after(self._changes_after))
         wanted = names if self._run_id is None else names & {self._run_id}
         known = [(name, tally.runs[name]) for name in wanted if name in tally.runs]
-        return [self._control.state_of(*each) for each in sorted(known, key=lambda each: each[1].began)]
+        return [self._state.state_of(*each) for each in sorted(known, key=lambda each: each[1].began)]

@@ -14,7 +14,7 @@ from fake_backend.faults import FaultRule
 from fake_backend.protocol.answers import phrase
 
 if TYPE_CHECKING:
-    from fake_backend.control.routes import Route
+    from fake_backend.control.route import Route
 
 _REF: Final = "#/components/schemas/{name}"
 _JSON: Final = "application/json"

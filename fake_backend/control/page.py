@@ -12,15 +12,15 @@ from fake_backend.page import page_file
 if TYPE_CHECKING:
     from fake_backend.control.api import Nothing, PageFile
     from fake_backend.control.call import Call
-    from fake_backend.control.state import Control
+    from fake_backend.control.state import ControlState
 
 
-async def show(_control: Control, _call: Call[Nothing, Nothing]) -> web.Response:
+async def show(_state: ControlState, _call: Call[Nothing, Nothing]) -> web.Response:
     """Show the page."""
     return _file("index.html")
 
 
-async def show_file(_control: Control, call: Call[PageFile, Nothing]) -> web.Response:
+async def show_file(_state: ControlState, call: Call[PageFile, Nothing]) -> web.Response:
     """Give a file that the page is made of."""
     return _file(call.asked.name)
 

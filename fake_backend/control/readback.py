@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fake_backend.connection import Connection
     from fake_backend.control.api import ActivityQuery, Nothing, ReadQuery
     from fake_backend.control.call import Call
-    from fake_backend.control.state import Control
+    from fake_backend.control.state import ControlState
     from fake_backend.protocol.answers import Answer
     from reference.event_log import Event
 
@@ -35,13 +35,13 @@ _NEVER: Final = 1e9
 """Seconds between comments; a keepalive is an event here."""
 
 
-async def list_activity(control: Control, call: Call[ActivityQuery, Nothing]) -> web.StreamResponse:
+async def list_activity(state: ControlState, call: Call[ActivityQuery, Nothing]) -> web.StreamResponse:
     """List the events that were accepted in a workspace, of all its runs, oldest first."""
     asked = call.asked
-    refusal = _refuse(control, call, run_id=None)
+    refusal = _refuse(state, call, run_id=None)
     if refusal is not None:
         return _refused(refusal)
-    found = control.workspace_logs.read(asked.workspace_id, given(asked.since), asked.limit)
+    found = state.workspace_logs.read(asked.workspace_id, given(asked.since), asked.limit)
     page = fitting(found.events, size=lambda event: len(event.payload["event"]))
     cursor = found.cursor if len(page) == len(found.events) else page[-1].id
     return answer(200, Activity(events=[activity_event(each) for each in page], missed=found.missed, cursor=cursor))
@@ -54,25 +54,25 @@ def activity_event(event: Event) -> ActivityEvent:
     return ActivityEvent(id=event.id, timestamp=event.timestamp, kind=event.kind, payload=accepted)
 
 
-async def stream_events(control: Control, call: Call[ReadQuery, Nothing]) -> web.StreamResponse:
+async def stream_events(state: ControlState, call: Call[ReadQuery, Nothing]) -> web.StreamResponse:
     """Stream the events of a run, from the first that is kept, or after Last-Event-ID, until the run is complete.
 
     Whoever comes again after that is answered 204, by which an `EventSource` knows that it need not come any more.
     """
     run_id = call.asked.run_id
-    refusal = _refuse(control, call, run_id=run_id)
-    if refusal is None and not control.access.exists(run_id):
+    refusal = _refuse(state, call, run_id=run_id)
+    if refusal is None and not state.access.exists(run_id):
         refusal = answers.no_such_run()
     if refusal is not None:
         return _refused(refusal)
     since = last_event_id(call.request)
-    if since is not None and _is_at_the_end(control, run_id, since):
+    if since is not None and _is_at_the_end(state, run_id, since):
         return answer(204)
     if since is None and given(call.asked.start) == "latest":
-        since = control.run_logs.read(run_id, limit=0).last_id
+        since = state.run_logs.read(run_id, limit=0).last_id
 
     async def write(response: EventSourceResponse) -> None:
-        await _Reader(control, response, call.connection, run_id=run_id, since=since).write()
+        await _Reader(state, response, call.connection, run_id=run_id, since=since).write()
 
     return await streaming(call, write, comments=_NEVER)
 
@@ -80,18 +80,18 @@ async def stream_events(control: Control, call: Call[ReadQuery, Nothing]) -> web
 class _Reader:
     """One reader of a run's log."""
 
-    __slots__ = ("_connection", "_control", "_now", "_response", "_run_id", "_silent_since", "_since")
+    __slots__ = ("_connection", "_now", "_response", "_run_id", "_silent_since", "_since", "_state")
 
     def __init__(
         self,
-        control: Control,
+        state: ControlState,
         response: EventSourceResponse,
         connection: Connection,
         *,
         run_id: str,
         since: int | None,
     ) -> None:
-        self._control = control
+        self._state = state
         self._response = response
         self._connection = connection
         self._run_id = run_id
@@ -108,18 +108,18 @@ class _Reader:
             if not caught_up:
                 caught_up = True
                 await self._send("caught-up", CaughtUp(last_id=self._since or 0))
-            elif _is_complete(self._control, self._run_id):
+            elif _is_complete(self._state, self._run_id):
                 # With an id, even where there was no event: who comes again says by it that it has read all.
                 await self._send("stream-end", Ended(status="complete"), event_id=str(self._since or 0))
                 return
-            elif self._control.closing:
+            elif self._state.closing:
                 await self._send("error", Problem(error="The backend is shutting down"))
                 return
             else:
                 await self._wait()
 
     async def _write_events(self) -> bool:
-        found = self._control.run_logs.read(self._run_id, self._since, _BATCH)
+        found = self._state.run_logs.read(self._run_id, self._since, _BATCH)
         if found.missed:
             await self._send("gap", Gap(missed_from=(self._since or 0) + 1, missed_to=found.first_id - 1))
         self._since = found.cursor
@@ -131,7 +131,7 @@ class _Reader:
     async def _wait(self) -> None:
         remaining = self._silent_since + KEEPALIVE_SECONDS - self._now()
         if remaining > 0:
-            await self._control.news.wait(self._connection, remaining)
+            await self._state.news.wait(self._connection, remaining)
         else:
             await self._send("keepalive", {})
 
@@ -140,20 +140,22 @@ class _Reader:
         self._silent_since = self._now()
 
 
-def _is_complete(control: Control, run_id: str) -> bool:
-    run = control.find_run(run_id)
+def _is_complete(state: ControlState, run_id: str) -> bool:
+    run = state.find_run(run_id)
     return run is not None and run.complete
 
 
-def _is_at_the_end(control: Control, run_id: str, since: int) -> bool:
+def _is_at_the_end(state: ControlState, run_id: str, since: int) -> bool:
     """Whether a run is complete and a reader that has come to an id has read all, and missed nothing."""
-    found = control.run_logs.read(run_id, since, 1)
-    return _is_complete(control, run_id) and not found.events and not found.missed
+    found = state.run_logs.read(run_id, since, 1)
+    return _is_complete(state, run_id) and not found.events and not found.missed
 
 
-def _refuse(control: Control, call: Call[ReadQuery | ActivityQuery, Nothing], *, run_id: str | None) -> Answer | None:
+def _refuse(
+    state: ControlState, call: Call[ReadQuery | ActivityQuery, Nothing], *, run_id: str | None
+) -> Answer | None:
     authorization = call.request.headers.get(hdrs.AUTHORIZATION)
-    return control.access.refuse_token(run_id=run_id, authorization=authorization)
+    return state.access.refuse_token(run_id=run_id, authorization=authorization)
 
 
 def _refused(refusal: Answer) -> web.Response:

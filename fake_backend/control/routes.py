@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Generic
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
-from fake_backend.control import handlers, live, page, readback
+from fake_backend.control import handlers, live, openapi, page, readback
 from fake_backend.control.api import (
     Activity,
     ActivityQuery,
@@ -33,44 +31,25 @@ from fake_backend.control.api import (
     RunStreamQuery,
     StreamQuery,
 )
-from fake_backend.control.call import AskedT_co, BodyT_co, Call, RefusedError, read_body, read_query
+from fake_backend.control.call import Call, RefusedError, answer, read_body, read_query
+from fake_backend.control.route import Route
+from fake_backend.control.state import own_version
 from fake_backend.faults.catalogue import Catalogue
 from fake_backend.protocol.access import decode_id
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from aiohttp import web
 
     from fake_backend.connection import Connection
-    from fake_backend.control.state import Control
+    from fake_backend.control.state import ControlState
 
 EVENT_STREAM: Final = "text/event-stream"
 HTML: Final = "text/html"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Route(Generic[AskedT_co, BodyT_co]):
-    """A method of a path, what it is asked with, what it does, and what it answers where all is well.
-
-    `gives` is the type of the answer's JSON; None for an answer without a body, or for one of another `content_type`.
-    """
-
-    method: str
-    path: str
-    asked: type[AskedT_co]
-    body: type[BodyT_co]
-    does: Callable[[Control, Call[AskedT_co, BodyT_co]], Awaitable[web.StreamResponse]]
-    gives: Any
-    status: int = 200
-    content_type: str = "application/json"
-    needs_token: bool = False
-    pattern: re.Pattern[str] = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Make the pattern that finds the ids in a path."""
-        pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", self.path)
-        object.__setattr__(self, "pattern", re.compile(pattern))
+async def describe(_state: ControlState, _: Call[Nothing, Nothing]) -> web.Response:
+    """Describe all this, as an OpenAPI document."""
+    return answer(200, openapi.document(ROUTES, version=own_version()))
 
 
 # Without a type of its own, so that each route is checked: what it is asked with is what it does something with.
@@ -91,7 +70,7 @@ _TABLE: Final = (
         path="/_fake/openapi.json",
         asked=Nothing,
         body=Nothing,
-        does=handlers.describe,
+        does=describe,
         gives=dict[str, Any],
     ),
     Route(method="GET", path="/_fake/faults", asked=Nothing, body=Nothing, does=handlers.list_faults, gives=Faults),
@@ -207,7 +186,7 @@ _TABLE: Final = (
 ROUTES: Final[tuple[Route[Any, Any], ...]] = _TABLE
 
 
-async def answer(control: Control, request: web.BaseRequest, connection: Connection) -> web.StreamResponse:
+async def respond(state: ControlState, request: web.BaseRequest, connection: Connection) -> web.StreamResponse:
     """Find the route of a request, read what it asks for, and do it. Raises RefusedError."""
     raw_path = request.rel_url.raw_path
     found = [(route, match) for route in ROUTES if (match := route.pattern.fullmatch(raw_path))]
@@ -225,4 +204,4 @@ async def answer(control: Control, request: web.BaseRequest, connection: Connect
         raise RefusedError(400, f"the path is {raw_path!r:.300}; the ids in it are UTF-8, percent-encoded") from error
     asked = read_query(request, ids, route.asked)
     body = Nothing() if route.body is Nothing else await read_body(request, connection, route.body)
-    return await route.does(control, Call(request=request, connection=connection, asked=asked, body=body))
+    return await route.does(state, Call(request=request, connection=connection, asked=asked, body=body))

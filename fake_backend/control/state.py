@@ -1,20 +1,13 @@
-"""What is served beside the ingest routes, and what is remembered for it."""
+"""What the control API tells of, and what it changes: the history, what follows from it, and the backend."""
 
 import asyncio
-import re
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Final, Protocol
+from typing import Protocol
 
-from aiohttp import web
-
-from fake_backend.connection import Connection
-from fake_backend.control import openapi, routes
 from fake_backend.control.api import FaultEntry, Faults, Health, Kept, RuleTable, RunState
-from fake_backend.control.call import RefusedError, answer_problem
 from fake_backend.control.event_logs import ALL_RUNS, Accepted, EventLogs
-from fake_backend.control.guard import Guard
 from fake_backend.control.tally import RunTally, Tally
 from fake_backend.control.wakeup import News
 from fake_backend.faults import FaultRule
@@ -23,8 +16,6 @@ from fake_backend.history import History
 from fake_backend.protocol.access import Access
 from fake_backend.protocol.ingest import Run
 from fake_backend.records import BackendRecord, LineReceived, RequestStarted
-
-_OWN_PATH: Final = re.compile(r"/|/_fake(?:/.*)?|/workspaces/.*|/v1/runs/[^/]+/stream", flags=re.DOTALL)
 
 
 class Controlled(Protocol):
@@ -58,11 +49,11 @@ class Controlled(Protocol):
         ...
 
 
-class Control:
-    """The control API of one backend, the page, and the routes to read back what was accepted.
+class ControlState:
+    """What the control API, the page and reading back know of one backend: its `history` and what follows from it.
 
-    It keeps `history` and what follows from it. `find_run` gives the state of a run that has one; `port` is the one
-    that the backend listens on, `uptime` for how many seconds. `closing` is set when no stream should go on.
+    `find_run` gives the state of a run that has one, `uptime` for how many seconds the backend has listened. `closing`
+    is set when no stream should go on.
     """
 
     def __init__(
@@ -73,10 +64,7 @@ class Control:
         most_events: int | None,
         access: Access,
         find_run: Callable[[str], Run | None],
-        host: str,
-        port: Callable[[], int],
         uptime: Callable[[], float],
-        allow_hosts: Collection[str],
     ) -> None:
         self.backend = backend
         self.history = history
@@ -88,8 +76,6 @@ class Control:
         self.all_logs = EventLogs(most=most_events)
         self.closing = False
         self.find_run = find_run
-        self._guard = Guard(host=host, allowed=allow_hosts)
-        self._port = port
         self._requests = 0
         self._uptime = uptime
 
@@ -134,41 +120,18 @@ class Control:
         """Forget a run of which no record is left."""
         self.tally.forget(run_id)
 
-    def is_own(self, request: web.BaseRequest) -> bool:
-        """Whether a request is answered here, and not by the ingest routes: by its path, or because a page sends it."""
-        return _OWN_PATH.fullmatch(request.rel_url.raw_path) is not None or self._guard.is_of_another_page(
-            request, port=self._port()
-        )
-
-    async def answer(self, request: web.BaseRequest, connection: Connection) -> web.StreamResponse:
-        """Answer a request to a path of ours."""
-        try:
-            self._guard.check(request, port=self._port())
-            response = await routes.answer(self, request, connection)
-        except RefusedError as refused:
-            response = answer_problem(refused)
-        if not request.content.is_eof():
-            # As in `sending.send`: what remains of the body is read for a while, and thrown away.
-            response.force_close()
-            connection.unread = request.content
-        return response
-
     # What there is to say.
 
     def health(self) -> Health:
         """That the backend is there, and how much it holds."""
         return Health(
             status="ok",
-            version=_version(),
+            version=own_version(),
             uptime=self._uptime(),
             requests=self._requests,
             runs=len(self.tally.runs),
             history=Kept(kept=len(self.history), forgotten=self.history.forgotten()),
         )
-
-    def openapi(self) -> dict[str, Any]:
-        """What is served, as an OpenAPI document."""
-        return openapi.document(routes.ROUTES, version=_version())
 
     def faults(self) -> Faults:
         """The rules that are there."""
@@ -215,7 +178,8 @@ def _entry(active: ActiveFault) -> FaultEntry:
     return FaultEntry(id=active.number, rule=RuleTable(active.rule), struck=active.struck)
 
 
-def _version() -> str:
+def own_version() -> str:
+    """Give the version of this package."""
     try:
         return version("sendproof")
     except PackageNotFoundError:  # a source tree that was not installed
