@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import nox
 
 nox.options.sessions = ["conformance"]
@@ -59,6 +61,20 @@ def screenshots(session: nox.Session) -> None:
     """Make the pictures of the README anew."""
     _install(session, "test")
     session.run("pytest", "tests/test_watch.py", env={"SENDPROOF_SCREENSHOTS": "1"})
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Make the documentation a site, in build/site, without a warning; `-- serve` shows it, and follows edits."""
+    session.install(*nox.project.dependency_groups(PROJECT, "docs"))
+    if session.posargs:
+        session.run("zensical", *session.posargs)
+        return
+    said = session.run("zensical", "build", "--clean", "--strict", silent=True)
+    # Of a docstring that is not as the code is, --strict only tells.
+    if not isinstance(said, str) or re.search("^(griffe|mkdocstrings): ", said, re.MULTILINE):
+        session.error(f"the documentation is built with warnings:\n{said}")
+    session.log("The site is build/site/index.html")
 
 
 @nox.session

@@ -84,7 +84,7 @@ It gives an object with
   async stop(*, complete=True)
                     returns a report (delivered, undelivered, completed) or None
 
-docs/adapters.md leads from nothing to a verdict in another language.
+The page "A sender in any language" of the documentation leads from nothing to a verdict in another language.
 
 \b
 Examples:
@@ -97,9 +97,9 @@ Examples:
   sendproof check --sender my_app.events:make_sender --toxiproxy http://127.0.0.1:8474
   sendproof check --explain DRN-3
 
-The sender speaks the protocol of docs/protocol.md to the url. With --rule, only the scenarios that attack the rule are
-performed; without, every rule is held against every scenario. With --scenario, only that is performed, and judges the
-rules that it attacks, or those of --rule.
+The sender speaks to the url as the page "The wire protocol" of the documentation says. With --rule, only the scenarios
+that attack the rule are performed; without, every rule is held against every scenario. With --scenario, only that is
+performed, and judges the rules that it attacks, or those of --rule.
 
 With --toxiproxy, the scenarios of the network are performed in virtual time, on real sockets, and on real sockets
 through a Toxiproxy that runs on this machine, and have to be judged alike.

@@ -5,21 +5,35 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+import conformance
+import fake_backend
+import fake_backend.faults
+import fake_backend.records
+import reference
+import sendproof
 from conformance import RULES
 from conformance.rules import page as rules_page
 from fake_backend import FakeBackend
 from tests.readme import ROOT
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 pytestmark = [pytest.mark.one_python, pytest.mark.no_cover]
 
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+MAKES_DOCS = {
+    ROOT / module
+    for module in (
+        "conformance/adapters/schema.py",
+        "conformance/report/schema.py",
+        "conformance/rules/page.py",
+        "fake_backend/faults/page.py",
+    )
+}
+"""What is run in a clone, to write a file of docs/."""
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -28,6 +42,43 @@ def test_every_link_leads_somewhere(page: Path) -> None:
     targets = re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8"))
     missing = [target for target in targets if "://" not in target and not (page.parent / target).exists()]
     assert missing == []
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").rglob("*.md")), ids=lambda page: page.name)
+def test_no_link_leads_out_of_the_documentation(page: Path) -> None:
+    """docs/ is a site too, and what is beside it in the repository isn't there."""
+    targets = re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8"))
+    beside = [target for target in targets if "://" not in target]
+    assert [target for target in beside if not (page.parent / target).resolve().is_relative_to(ROOT / "docs")] == []
+
+
+def test_the_site_has_every_page() -> None:
+    """The navigation has each but those of the rules, to which "What a sender must guarantee" leads."""
+    pages = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")}
+    rules = {f"rules/{rule.id}.md" for rule in RULES}
+    assert set(re.findall(r'= "([^"]+\.md)"', (ROOT / "zensical.toml").read_text(encoding="utf-8"))) == pages - rules
+
+
+def test_the_site_has_every_public_name() -> None:
+    """The page of `fake_backend` lists what is neither a kind of fault nor a record, which have pages of their own."""
+    page = (ROOT / "docs" / "api" / "fake-backend.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^ +- (\w+)$", page, flags=re.MULTILINE)
+    elsewhere = {*fake_backend.faults.__all__, *vars(fake_backend.records)}
+    assert sorted(listed) == sorted(set(fake_backend.__all__) - elsewhere)
+
+
+def test_what_is_installed_refers_to_pages_that_there_are() -> None:
+    """It says the title of a page: who has installed a wheel has no docs/, and may have the site."""
+    titles = {page.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ") for page in PAGES}
+    named: set[str] = set()
+    for package in (reference, fake_backend, conformance, sendproof):
+        for path in Path(package.__path__[0]).rglob("*"):
+            if path.suffix in {".py", ".toml", ".jinja", ".js", ".html"} and path not in MAKES_DOCS:
+                text = " ".join(path.read_text(encoding="utf-8").split())
+                assert re.findall(r"\bdocs/|README", text) == [], path
+                named.update(re.findall(r'[Tt]he page "([^"]+)" of the documentation', text))
+    assert named
+    assert named <= titles
 
 
 def test_the_pages_of_the_rules_are_made_of_the_catalogue() -> None:

@@ -1,7 +1,8 @@
 """Senders in other processes: the adapter protocol, version 1, and the processes that speak it.
 
-A program in any language answers requests, one JSON object a line; see docs/adapters.md. What it answers is held
-against the types of `messages`; whatever differs is an `AdapterError` that shows what was sent, expected and got.
+A program in any language answers requests, one JSON object a line; see the page "A sender in any language" of the
+documentation. What it answers is held against the types of `messages`; whatever differs is an `AdapterError` that shows
+what was sent, expected and got.
 """
 
 from conformance.adapters.channel import AttachedChannel, Channel, ProcessChannel, wait_for_adapter

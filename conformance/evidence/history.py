@@ -134,7 +134,7 @@ AnyRecord: TypeAlias = (
 class History(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The records of one scenario, in the order in which they happened, and what is needed to read them.
 
-    Args:
+    Attributes:
         scenario: Its name.
         world: `simulated`, `tcp` for real sockets and real time, or `toxiproxy` for the same with a Toxiproxy between.
         settings: What the senders were given; `url` and `run_id` are those of the first.

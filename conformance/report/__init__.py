@@ -1,6 +1,7 @@
 """What the judge says, to be kept and shown: report.json, junit.xml and report.html, and pictures of histories.
 
-One structure, `Report`, is made of the verdicts, and the three files are made of that. See docs/reports.md.
+One structure, `Report`, is made of the verdicts, and the three files are made of that. See the page
+"Reports" of the documentation.
 """
 
 from __future__ import annotations

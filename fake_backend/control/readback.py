@@ -1,4 +1,7 @@
-"""Reading back what was accepted, from the event logs: `docs/protocol.md`, "Reading back"."""
+"""Reading back what was accepted, from the event logs.
+
+See the page "The wire protocol" of the documentation, "Reading back".
+"""
 
 from __future__ import annotations
 

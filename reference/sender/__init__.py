@@ -1,7 +1,8 @@
 """The reference event sender: in order, none lost, none twice, and it never makes its caller wait.
 
-Start with `EventStreamSender` and `SenderConfig`. What it guarantees, rule by rule, is in `docs/guarantees.md`; what
-travels, in `docs/protocol.md`. To read how it works, start at `core`, where it thinks.
+Start with `EventStreamSender` and `SenderConfig`. What it guarantees, rule by rule, is on the page
+"What a sender must guarantee" of the documentation; what travels, on the page "The wire protocol" of the documentation.
+To read how it works, start at `core`, where it thinks.
 """
 
 from reference.sender.config import SenderConfig

@@ -15,7 +15,7 @@ from reference.sender.proxy import Proxy, proxy_of_environment, read_proxy
 class SenderConfig:
     """The settings of one sender, for one run. Times are seconds, sizes are bytes.
 
-    The defaults are those of the production sender that `docs/protocol.md` describes.
+    The defaults are those of the production sender that the page "The wire protocol" of the documentation describes.
 
     Args:
         url: The run's whole ingest URL, http or https.
@@ -27,7 +27,8 @@ class SenderConfig:
         max_event_bytes: An event's whole line at the most, without the newline, under its number (WIN-2).
         window_age: How long a request stays open for events that are enqueued meanwhile, and never longer than
             `request_timeout`. 0 sends what is buffered as a whole, with its length, which every proxy passes on at
-            once. More saves requests where nothing on the way holds bodies back; see `docs/behind-a-proxy.md`.
+            once. More saves requests where nothing on the way holds bodies back; see the page
+            "Behind a proxy" of the documentation.
         flush_delay: How long an idle sender waits for company before it sends its first event.
         retry_delay: The ceiling of the first wait after a failure; it doubles with each further one. The wait is
             drawn evenly between nothing and the ceiling.

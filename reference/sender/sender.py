@@ -54,8 +54,9 @@ class EventStreamSender:
         async with EventStreamSender(SenderConfig(url=url, token=token)) as sender:
             sender.enqueue({"type": "turn.started", "turn": 1})
 
-    Guarantees: what `docs/guarantees.md` lists as MUST and SHOULD. Limits: the events are held in memory; a second
-    writer of the same run can't be told apart; all methods belong to the thread of one event loop.
+    Guarantees: what the page "What a sender must guarantee" of the documentation lists as MUST and SHOULD. Limits: the
+    events are held in memory; a second writer of the same run can't be told apart; all methods belong to the thread of
+    one event loop.
 
     Args:
         config: Where to send, as whom, and within which limits.

@@ -1,4 +1,7 @@
-"""What the status of an answer means to a sender. See `docs/protocol.md`, "Answers"."""
+"""What the status of an answer means to a sender.
+
+See the page "The wire protocol" of the documentation, "Answers".
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The wire format, as the sender writes and reads it. See `docs/protocol.md`."""
+"""The wire format, as the sender writes and reads it.
+
+See the page "The wire protocol" of the documentation.
+"""
 
 from __future__ import annotations
 
