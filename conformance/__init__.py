@@ -2,14 +2,21 @@
 
 `judge` performs scenarios with a sender of yours and gives verdicts; `check` holds any recorded history against the
 rules. The command is `sendproof check --sender MODULE:FACTORY`.
+
+What is exported here is imported when it is first asked for, so that a part of the package, as the simulator, loads
+without the rest.
 """
 
-from conformance.errors import AdapterError, ConformanceError, SuiteError, UnknownRuleError
-from conformance.evidence.history import History
-from conformance.evidence.settings import Settings
-from conformance.judging.judge import Judgement, Verdict, check, judge
-from conformance.rules.catalogue import RULES, Level, Rule, rule_of
-from conformance.rules.findings import Findings, Violation
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from conformance.errors import AdapterError, ConformanceError, SuiteError, UnknownRuleError
+    from conformance.evidence.history import History
+    from conformance.evidence.settings import Settings
+    from conformance.judging.judge import Judgement, Verdict, check, judge
+    from conformance.rules.catalogue import RULES, Level, Rule, rule_of
+    from conformance.rules.findings import Findings, Violation
 
 __all__ = [
     "RULES",
@@ -29,3 +36,29 @@ __all__ = [
     "judge",
     "rule_of",
 ]
+
+_EXPORTS = {
+    "conformance.errors": ("AdapterError", "ConformanceError", "SuiteError", "UnknownRuleError"),
+    "conformance.evidence.history": ("History",),
+    "conformance.evidence.settings": ("Settings",),
+    "conformance.judging.judge": ("Judgement", "Verdict", "check", "judge"),
+    "conformance.rules.catalogue": ("RULES", "Level", "Rule", "rule_of"),
+    "conformance.rules.findings": ("Findings", "Violation"),
+}
+"""What each module exports here: the imports above, which only the type checker makes."""
+
+_MODULES = {name: module for module, names in _EXPORTS.items() for name in names}
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+if not TYPE_CHECKING:  # A type checker that saw it would take any name for an export.
+
+    def __getattr__(name: str) -> object:
+        """Import an export on its first use (PEP 562)."""
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        export = globals()[name] = getattr(import_module(_MODULES[name]), name)
+        return export
