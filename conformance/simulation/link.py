@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import enum
 import zlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from conformance.simulation.pipe import Pipe
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Iterator
 
     from conformance.simulation.conditions import LinkConditions
-    from conformance.simulation.connection import Connection
 
 _CRC_END = 1 << 32
 
@@ -27,6 +27,25 @@ class Side(enum.Flag):
     CLIENT = enum.auto()
     SERVER = enum.auto()
     BOTH = CLIENT | SERVER
+
+
+class LinkConnection(Protocol):
+    """A connection, as far as its link knows it: what can happen to it on the way."""
+
+    def flush_soon(self) -> None:
+        """Deliver what has arrived by now, when the loop comes to it."""
+
+    def reset(self, seen_by: Side, /) -> None:
+        """See `Link.reset`."""
+
+    def half_close(self, seen_by: Side, /) -> bool:
+        """Do as `Link.half_close`, and return whether there was a stream to end."""
+
+    def abandon(self) -> None:
+        """Take both ends away, without either sending a word."""
+
+    def describe_backlogs(self) -> Iterator[str]:
+        """Describe each end that can't send."""
 
 
 class Link:
@@ -44,7 +63,7 @@ class Link:
         self.address = address
         self.refuses = False
         """Whether nobody seems to listen: see `refuse`."""
-        self.connections: dict[Connection, None] = {}
+        self.connections: dict[LinkConnection, None] = {}
         """Those that at least one end holds open or is making, oldest first."""
         self._conditions = conditions
         self._dice = dice
@@ -102,8 +121,7 @@ class Link:
         """End a stall: what should have arrived by now arrives now, in order, and older connections come first."""
         self._stall(toward, stalls=False)
         for connection in self.connections:
-            for channel in connection.channels:
-                self.loop.call_soon(channel.flush)
+            connection.flush_soon()
 
     def reset(self, *, seen_by: Side = Side.BOTH) -> int:
         """Reset each connection of the link, also while it stalls; return how many there were.

@@ -108,7 +108,7 @@ class Network:
         for host in addresses:
             if self._is_used(host, port):
                 raise OSError(errno.EADDRINUSE, f"the address {(host, port)} is already in use")
-        return SimulatedServer(self, [(host, port) for host in addresses], protocol_factory)
+        return SimulatedServer(self.loop, self.listeners, [(host, port) for host in addresses], protocol_factory)
 
     def shut_down(self) -> None:
         """Close the servers and take the connections away, at the end of the simulation."""
@@ -122,9 +122,8 @@ class Network:
         """Tell which ends can't send, and which links stall or refuse: a line each, by link, oldest first."""
         for link in self.links:
             for connection in link.connections:
-                for end in (connection.client, connection.server):
-                    if end.get_write_buffer_size():
-                        yield f"  {end.describe_backlog()}"
+                for backlog in connection.describe_backlogs():
+                    yield f"  {backlog}"
             if link.is_stalled:
                 yield f"  the link to {address(*link.address)} is stalled toward {_SIDES[link.stalled]}"
             if link.refuses:

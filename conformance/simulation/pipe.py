@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-    from conformance.simulation.channel import Channel
+
+class Source(Protocol):
+    """Whatever puts chunks into a pipe, and lets them depart once they are sent."""
+
+    def depart(self, deliver: Callable[..., None], args: tuple[Any, ...], /) -> None:
+        """Start on the way with a call that the pipe has sent."""
 
 
 @dataclass(slots=True)
 class _Chunk:
-    channel: Channel
+    source: Source
     left: float
     """Bytes that haven't been sent; what isn't bytes has none, and only waits for its turn."""
     deliver: Callable[..., None]
@@ -41,9 +46,9 @@ class Pipe:
         self.is_stalled = False
         """Whether nothing arrives at its end: see `Link.stall`."""
 
-    def put(self, channel: Channel, size: int, deliver: Callable[..., None], args: tuple[Any, ...]) -> None:
-        """Let `channel` depart with a call once its `size` bytes have been sent, and all that waits before them."""
-        self._queue.append(_Chunk(channel, size, deliver, args))
+    def put(self, source: Source, size: int, deliver: Callable[..., None], args: tuple[Any, ...]) -> None:
+        """Let `source` depart with a call once its `size` bytes have been sent, and all that waits before them."""
+        self._queue.append(_Chunk(source, size, deliver, args))
         if self._timer is None:
             self._send()
 
@@ -54,11 +59,11 @@ class Pipe:
         self.is_clear = False
         self._send()
 
-    def forget(self, channel: Channel) -> None:
-        """Take back what `channel` has put in and isn't sent; what is behind it moves up."""
-        if any(chunk.channel is channel for chunk in self._queue):
+    def forget(self, source: Source) -> None:
+        """Take back what `source` has put in and isn't sent; what is behind it moves up."""
+        if any(chunk.source is source for chunk in self._queue):
             self._interrupt()
-            self._queue = deque(chunk for chunk in self._queue if chunk.channel is not channel)
+            self._queue = deque(chunk for chunk in self._queue if chunk.source is not source)
             self._send()
 
     def _send(self) -> None:
@@ -69,7 +74,7 @@ class Pipe:
                 self._timer = self._loop.call_later(chunk.left / self._bandwidth, self._sent)
                 return
             self._queue.popleft()
-            chunk.channel.depart(chunk.deliver, chunk.args)
+            chunk.source.depart(chunk.deliver, chunk.args)
         self.is_clear = self._bandwidth is None
 
     def _sent(self) -> None:

@@ -16,12 +16,13 @@ else:
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conformance.simulation.network import Network
     from conformance.simulation.transport import SimulatedTransport
 
 
 class SimulatedServer(asyncio.AbstractServer):
     """Listens on addresses of the simulated network, as asyncio's `Server` does on real ones.
+
+    It puts itself into `listeners`, where the network finds it, and takes itself out when it is closed.
 
     `wait_closed` waits until the server is closed and its connections are gone, on all versions of Python; asyncio's
     has done so since 3.12.1.
@@ -29,12 +30,13 @@ class SimulatedServer(asyncio.AbstractServer):
 
     def __init__(
         self,
-        network: Network,
+        loop: asyncio.AbstractEventLoop,
+        listeners: dict[tuple[str, int], SimulatedServer],
         addresses: list[tuple[str, int]],
         protocol_factory: Callable[[], asyncio.BaseProtocol],
     ) -> None:
-        self._network = network
-        self._loop = network.loop
+        self._loop = loop
+        self._listeners = listeners
         self._protocol_factory = protocol_factory
         self._addresses = addresses
         self._serves = False
@@ -43,7 +45,7 @@ class SimulatedServer(asyncio.AbstractServer):
         self._waiters: list[asyncio.Future[None]] = []
         self._serving_forever: asyncio.Future[None] | None = None
         for address in addresses:
-            network.listeners[address] = self
+            listeners[address] = self
 
     @property
     def sockets(self) -> tuple[ListeningSocket, ...]:
@@ -87,7 +89,7 @@ class SimulatedServer(asyncio.AbstractServer):
         self._is_closed = True
         self._serves = False
         for address in self._addresses:
-            del self._network.listeners[address]
+            del self._listeners[address]
         if self._serving_forever is not None:
             self._serving_forever.cancel()
         self._wake()
