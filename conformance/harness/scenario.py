@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -33,6 +33,7 @@ from conformance.harness.in_process import made_by
 from conformance.harness.route import StraightWay
 from conformance.harness.stage import StagedSender
 from fake_backend import FakeBackend, FaultRule, Limits
+from fake_backend.faults import Stall
 from fake_backend.records import AnswerSent, RequestStarted
 
 if TYPE_CHECKING:
@@ -40,10 +41,11 @@ if TYPE_CHECKING:
 
     from conformance.evidence.history import WorldName
     from conformance.harness.route import Way
-    from conformance.simulation import Link, Network
+    from conformance.simulation import Link, Network, Simulation
     from fake_backend.faults import Fault
 
 Factory: TypeAlias = "Callable[[Settings], Any]"
+_Amount = TypeVar("_Amount", int, float)
 
 TOKEN = "the-token-of-the-suite"  # noqa: S105 - a token of a fake backend is no secret
 _LOOK_AGAIN = 0.02
@@ -116,10 +118,14 @@ class Stage:
         """How senders get to the backend."""
         self.elsewhere = FakeBackend(on_record=self._on_stray_record)
         self._time: Callable[[], float] | None = None
-        self.network: Network | None = None
-        """The simulated network, in the world that has one."""
+        self._network: Network | None = None
         self.step_wall_clock: Callable[[float], None] = _leave_the_clock_alone
         """Sets the wall clock forward or back, in the world that has its own; elsewhere it does nothing."""
+
+    def enter(self, simulation: Simulation) -> None:
+        """Take the network and the wall clock of a simulated world; without one, time and sockets are real."""
+        self._network = simulation.network
+        self.step_wall_clock = simulation.step_wall_clock
 
     # Time.
 
@@ -136,6 +142,10 @@ class Stage:
     async def pause(self, nominal: float) -> None:
         """Let time pass."""
         await asyncio.sleep(self.seconds(nominal))
+
+    def for_long(self, *, simulated: _Amount, real: _Amount) -> _Amount:
+        """Return how much of what takes time is worth it: `simulated` if time costs nothing, `real` otherwise."""
+        return real if self._network is None else simulated
 
     @contextmanager
     def wait_for(self, what: str) -> Iterator[None]:
@@ -215,6 +225,25 @@ class Stage:
             await self.pause(_NEWS)
             self.complete(trouble, seconds=self.now() - began)
 
+    @asynccontextmanager
+    async def loses_attempts_to_connect(self) -> AsyncIterator[None]:
+        """Lose whatever is sent to make a connection, without a word, until the block is left.
+
+        Real sockets can't do that; there the first request is never read, and its connection stays open.
+        """
+        if self._network is None:
+            self.backend.add_fault(FaultRule(fault=Stall(phase="before-read"), requests=(1,)))
+            yield
+            return
+        began = self.now()
+        trouble = self.write(NetworkTrouble(time=began, what="attempts to connect are lost"))
+        self.link.stall()
+        yield
+        for connection in tuple(self.link.connections):
+            connection.abandon()
+        self.link.release()
+        self.complete(trouble, seconds=self.now() - began)
+
     @property
     def link(self) -> Link:
         """The way to the backend, with what can go wrong on it.
@@ -222,10 +251,10 @@ class Stage:
         Raises:
             SuiteError: This isn't the simulated world.
         """
-        if self.network is None:
+        if self._network is None:
             raise SuiteError(f"{self._name} disturbs the network, which only the simulated world can")
         address = urlsplit(self.backend.url)
-        return self.network.link(address.hostname or "", address.port or 0)
+        return self._network.link(address.hostname or "", address.port or 0)
 
     def in_this_world(self, rule: FaultRule) -> FaultRule:
         """A fault with its times as this world has them."""
@@ -260,8 +289,7 @@ class Stage:
             self.flooded.set()
         if isinstance(record, AnswerSent):
             asked = next((value for name, value in record.headers.items() if name.lower() == "retry-after"), None)
-            late = _READING_LATE if self.network is None else 0.0
-            seconds = _seconds_asked(asked, late)
+            seconds = _seconds_asked(asked, self.for_long(simulated=0.0, real=_READING_LATE))
             if seconds is not None:
                 self.write(RetryAfterAsked(time=record.time, request=record.request, seconds=seconds))
 

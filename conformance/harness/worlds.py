@@ -103,8 +103,7 @@ def perform_simulated(
     stage = Stage(scenario, factory, scale=1.0, watches_real_time=watches_real_time)
 
     def main(simulation: Simulation) -> Coroutine[Any, Any, float]:
-        stage.network = simulation.network
-        stage.step_wall_clock = simulation.step_wall_clock
+        stage.enter(simulation)
         return _perform(scenario, stage)
 
     state = random.getstate()

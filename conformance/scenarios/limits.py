@@ -150,7 +150,7 @@ async def _more_than_the_buffer_holds(stage: Stage, letter: str = "x") -> None:
     await stage.pause(1.0)
     await sender.enqueue(*numbered(10, first=31, text=letter * 100))
     await stage.come_up()
-    await stage.pause(15.0 if stage.network is not None else 10.0)
+    await stage.pause(stage.for_long(simulated=15.0, real=10.0))
     await sender.enqueue(*numbered(15, first=41, text=letter * 100))
     await stage.pause(1.0)
     await sender.stop()

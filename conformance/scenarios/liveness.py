@@ -84,7 +84,7 @@ async def _one_after_the_other(senders: list[StagedSender], *numbers: int) -> No
 
 async def _an_hour(stage: Stage) -> None:
     """An hour where time costs nothing; a minute, in the time of the script, where it does."""
-    await stage.pause(3_600.0 if stage.network is not None else 60.0)
+    await stage.pause(stage.for_long(simulated=3_600.0, real=60.0))
 
 
 async def _just_as_it_has_nothing_to_do(stage: Stage) -> None:
@@ -92,11 +92,11 @@ async def _just_as_it_has_nothing_to_do(stage: Stage) -> None:
     sender = await stage.open()
     await sender.enqueue(*numbered(1))
     await sender.delivered()
-    for turns in range(_TURNS if stage.network is not None else _TURNS_IN_REAL_TIME):
+    for turns in range(stage.for_long(simulated=_TURNS, real=_TURNS_IN_REAL_TIME)):
         await stage.pause(1.0)
         answers = _answers(stage)
         await sender.enqueue(*numbered(1, first=2 * turns + 2))
-        for _ in range(_LOOKS if stage.network is not None else 0):
+        for _ in range(stage.for_long(simulated=_LOOKS, real=0)):
             if _answers(stage) > answers:
                 break
             await stage.pause(_SOON)

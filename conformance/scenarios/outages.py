@@ -66,7 +66,7 @@ async def _failing_at_once(stage: Stage) -> None:
     one, other = await stage.open("run-1"), await stage.open("run-2")
     await one.enqueue(*numbered(8))
     await other.enqueue(*numbered(8, first=101))
-    await stage.pause(20.0 if stage.network is not None else 10.0)
+    await stage.pause(stage.for_long(simulated=20.0, real=10.0))
     await one.stop()
     await other.stop()
 
@@ -89,7 +89,7 @@ async def _fails_recovers_fails(stage: Stage) -> None:
 async def _final_from_the_start(stage: Stage) -> None:
     sender = await stage.open()
     await sender.enqueue(*numbered(8))
-    await stage.pause(10.0 if stage.network is not None else 5.0)
+    await stage.pause(stage.for_long(simulated=10.0, real=5.0))
     await sender.enqueue(*numbered(8, first=9))
     await stage.pause(2.0)
     await sender.stop()

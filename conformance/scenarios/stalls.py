@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conformance.evidence.history import NetworkTrouble
 from conformance.harness.scenario import Scenario, numbered
 from conformance.scenarios.scripts import a_burst_and_stop, on_data, on_first_sync, two_bursts
-from fake_backend.faults import FaultRule, Slicer, Stall
+from fake_backend.faults import Slicer, Stall
 
 if TYPE_CHECKING:
     from conformance.harness.scenario import Stage
@@ -24,25 +23,15 @@ async def _a_burst_of_large_events(stage: Stage) -> None:
 
 
 async def _connecting_into_nothing(stage: Stage) -> None:
-    """What is sent to make a connection is lost without a word; where the network is real, nothing is read instead."""
-    if stage.network is None:
-        stage.backend.add_fault(FaultRule(fault=Stall(phase="before-read"), requests=(1,)))
-    else:
-        stage.write(NetworkTrouble(time=stage.now(), what="attempts to connect are lost", seconds=_LOST_FOR))
-        stage.link.stall()
-    sender = await stage.open()
-    await sender.enqueue(*numbered(6))
-    await stage.pause(_LOST_FOR)
-    if stage.network is not None:
-        for connection in tuple(stage.link.connections):
-            connection.abandon()
-        stage.link.release()
+    async with stage.loses_attempts_to_connect():
+        sender = await stage.open()
+        await sender.enqueue(*numbered(6))
+        await stage.pause(1.0)
     await sender.delivered()
     await stage.pause(0.2)
     await sender.stop()
 
 
-_LOST_FOR = 1.0
 _PHASES: dict[str, tuple[Phase, int]] = {
     "while-the-upload-is-not-read": ("before-read", 0),
     "before-anything-is-taken": ("before-accept", 0),

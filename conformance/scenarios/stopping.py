@@ -111,7 +111,7 @@ async def _a_caller_leaves(stage: Stage) -> None:
 
 async def _long_after_stop(stage: Stage) -> None:
     await _a_second_burst_and_stop(stage)
-    await stage.pause(_LONG_AFTER if stage.network is not None else _LONG_AFTER / 2)
+    await stage.pause(stage.for_long(simulated=_LONG_AFTER, real=_LONG_AFTER / 2))
 
 
 _AROUND_THE_DEADLINE: dict[str, tuple[float, Phase]] = {

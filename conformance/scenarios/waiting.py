@@ -53,7 +53,7 @@ async def _failing_for_a_while(fault: Fault, stage: Stage) -> None:
     rule = on_data(fault)
     stage.backend.add_fault(rule)
     sender = await stage.open()
-    for number in range(1, 201 if stage.network is not None else 101):
+    for number in range(1, stage.for_long(simulated=200, real=100) + 1):
         await sender.enqueue(*numbered(1, first=number))
         await stage.pause(0.1)
     stage.backend.remove_fault(rule)
@@ -66,7 +66,7 @@ async def _down_for_thousands_of_delays(stage: Stage) -> None:
     await stage.go_down()
     sender = await stage.open()
     await sender.enqueue(*numbered(8))
-    await stage.pause(150.0 if stage.network is not None else 20.0)
+    await stage.pause(stage.for_long(simulated=150.0, real=20.0))
     await stage.come_up()
     await sender.delivered()
     await sender.stop()
@@ -81,8 +81,7 @@ async def _delivered_then_stop(stage: Stage) -> None:
 
 
 async def _asked_to_wait_for_minutes(stage: Stage) -> None:
-    # Where time is real, seconds have to do.
-    asked = _MINUTES if stage.network is not None else 8
+    asked = stage.for_long(simulated=_MINUTES, real=8)
     stage.backend.add_fault(on_data(Status(status=503, headers={"Retry-After": str(asked)}), 2))
     sender = await stage.open()
     await sender.enqueue(*numbered(6))
@@ -107,7 +106,7 @@ def _as_in_rfc_850(at: datetime) -> str:
 
 async def _the_clock_is_set_meanwhile(seconds: float, stage: Stage) -> None:
     # Where time is real nobody sets a clock, and a short wait is as good.
-    asked = 3 if stage.network is not None else 1
+    asked = stage.for_long(simulated=3, real=1)
     stage.backend.add_fault(on_data(Status(status=503, headers={"Retry-After": str(asked)}), 1))
     await _set_in_the_middle(seconds, stage)
 

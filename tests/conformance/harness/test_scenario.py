@@ -11,12 +11,13 @@ import pytest
 
 from conformance.evidence.history import EnqueueCalled, RetryAfterAsked
 from conformance.harness.scenario import Scenario, Stage, numbered
-from conformance.harness.worlds import SimulatedWorld
+from conformance.harness.worlds import SimulatedWorld, TcpWorld
 from fake_backend import FaultRule, Status
 from fake_backend.records import RequestStarted
 
 if TYPE_CHECKING:
     from conformance.evidence.settings import Settings
+    from conformance.harness.worlds import World
 
 
 class AsksForEver:
@@ -111,3 +112,19 @@ def test_a_call_counts_as_blocked_in_real_time_if_it_is_so_twice(
     [call] = [record for record in history.records if isinstance(record, EnqueueCalled)]
     assert (call.blocked_for > 0) is by_itself
     assert HeldUp.calls == 2
+
+
+@pytest.mark.parametrize(
+    ("world", "taken"), [(SimulatedWorld(), [3_600.0, 12]), (TcpWorld(), [60.0, 4])], ids=["simulated", "tcp"]
+)
+def test_a_scenario_takes_long_where_time_costs_nothing(world: World, taken: list[float]) -> None:
+    """It says how long in either world, and never asks in which it is."""
+    found: list[float] = []
+
+    async def script(stage: Stage) -> None:
+        await asyncio.sleep(0)
+        found.append(stage.for_long(simulated=3_600.0, real=60.0))
+        found.append(stage.for_long(simulated=12, real=4))
+
+    world.perform(Scenario(name="how-long", rules=(), story="", script=script), AsksForEver)
+    assert found == taken
