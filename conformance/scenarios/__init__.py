@@ -17,6 +17,7 @@ from conformance.scenarios import (
     overlaps,
     plain,
     poison,
+    products,
     proxies,
     stalls,
     stopping,
@@ -26,6 +27,7 @@ from conformance.scenarios import (
 SCENARIOS = (
     *plain.SCENARIOS,
     *contents.SCENARIOS,
+    *products.SCENARIOS,
     *answers.SCENARIOS,
     *outages.SCENARIOS,
     *elsewhere.SCENARIOS,

@@ -11,7 +11,6 @@ from fake_backend.faults import FaultRule, Latency, Partial, Poison, Status
 
 if TYPE_CHECKING:
     from conformance.harness.scenario import Stage
-    from fake_backend.faults import Phase
 
 
 async def _forgets(stage: Stage) -> None:
@@ -93,26 +92,6 @@ async def _an_event_after_the_end(stage: Stage) -> None:
     await sender.stop()
 
 
-_NO_ANSWER_AT_ALL = {
-    "an-empty-200": "",
-    "a-page-of-html": "<html><body>Welcome to nginx!</body></html>",
-    "json-that-is-cut-off": '{"accepted": 8, "duplicate": 0, "last_acc',
-    "an-empty-object": "{}",
-    "a-list": "[8]",
-    "last-as-a-string": '{"accepted": 8, "duplicate": 0, "last_accepted_seq": "8"}',
-    "last-as-a-float": '{"accepted": 8, "duplicate": 0, "last_accepted_seq": 8.0}',
-    "last-as-null": '{"accepted": 8, "duplicate": 0, "last_accepted_seq": null}',
-    "last-as-a-boolean": '{"accepted": 8, "duplicate": 0, "last_accepted_seq": true}',
-    "lists-in-lists-a-hundred-thousand-deep": "[" * 100_000,
-    "last-below-zero": '{"accepted": 8, "duplicate": 0, "last_accepted_seq": -1}',
-}
-
-_OTHER_SUCCESSES = (201, 202, 204, 206)
-_STALE = '{"accepted": 8, "duplicate": 0, "last_accepted_seq": 3}'
-_REPLICAS: tuple[tuple[str, str, Phase], ...] = (
-    ("before-anything-is-taken", "nothing of it was taken", "before-accept"),
-    ("after-all-was-taken", "all of it was taken", "after-accept"),
-)
 _REFUSALS: tuple[Literal[400, 413], ...] = (400, 413)
 
 SCENARIOS = (
@@ -148,40 +127,6 @@ SCENARIOS = (
         story="Of eight events three are taken, and a 200 says so.",
         script=two_bursts,
         faults=(on_data(Partial(lines=3), 1), on_first_sync(0.4)),
-    ),
-    Scenario(
-        name="a-413-after-three-lines",
-        rules=("DLV-4", "DLV-1", "DLV-2"),
-        story="The request is too large after three lines, and the 413 says how far it got.",
-        script=two_bursts,
-        faults=(on_data(Status(status=413, phase="after-lines", lines=3), 1), on_first_sync(0.4)),
-    ),
-    Scenario(
-        name="a-400-after-three-lines",
-        rules=("DLV-1", "DLV-2", "DLV-3"),
-        story="A line is garbled on the way, after three that were taken; the 400 does not say how far it got.",
-        script=two_bursts,
-        faults=(on_data(Status(status=400, phase="after-lines", lines=3), 1), on_first_sync(0.4)),
-    ),
-    *(
-        Scenario(
-            name=f"{name}-for-a-window",
-            rules=("DLV-6", "DLV-1", "DLV-2"),
-            story="A proxy answers a window with a 200 of its own, and the backend never saw it.",
-            script=two_bursts,
-            faults=(on_data(Status(status=200, body=body, phase="before-accept"), 1),),
-        )
-        for name, body in _NO_ANSWER_AT_ALL.items()
-    ),
-    *(
-        Scenario(
-            name=f"a-{status}-without-a-word-for-a-window",
-            rules=("DLV-6", "DLV-1", "DLV-2"),
-            story=f"A gateway answers a window with {status} and nothing else, and the backend never saw it.",
-            script=two_bursts,
-            faults=(on_data(Status(status=status, body=""), 1),),
-        )
-        for status in _OTHER_SUCCESSES
     ),
     Scenario(
         name="an-acknowledgement-beyond-what-was-sent",
@@ -230,16 +175,6 @@ SCENARIOS = (
         story="The sixth of sixteen events is over what a proxy takes, and its 413 says nothing but HTML.",
         script=_poison_in_the_middle,
         limits=Limits(proxy_request_bytes=2_000),
-    ),
-    *(
-        Scenario(
-            name=f"a-stale-replica-answers-{name}",
-            rules=("DLV-1", "DLV-2", "DLV-3"),
-            story=f"A 200 to the second window says less than was told before; {what}.",
-            script=two_bursts,
-            faults=(on_data(Status(status=200, body=_STALE, phase=phase), 2),),
-        )
-        for name, what, phase in _REPLICAS
     ),
     Scenario(
         name="events-after-a-final-answer",

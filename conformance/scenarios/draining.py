@@ -9,36 +9,17 @@ from conformance.harness.scenario import Scenario, numbered
 from conformance.scenarios.scripts import (
     a_burst_and_stop,
     a_burst_then_stop_in_the_middle,
-    on_all,
+    delivered_then_stop,
     on_completion,
     on_data,
 )
-from fake_backend.faults import Latency, ResetPeer, Stall, Status
+from fake_backend.faults import Latency, ResetPeer, Status
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from conformance.harness.scenario import Stage
-    from fake_backend.faults import Fault, Phase
-
-
-async def _delivered_then_stop(stage: Stage) -> None:
-    sender = await stage.open()
-    await sender.enqueue(*numbered(6))
-    await sender.delivered()
-    await stage.pause(0.2)
-    await sender.stop()
-
-
-async def _delivered_then_stopped_twice(stage: Stage) -> None:
-    """A quick sender returns from stop as the answer comes: that it has heard it is certain by the second call."""
-    sender = await stage.open()
-    await sender.enqueue(*numbered(6))
-    await sender.delivered()
-    await stage.pause(0.2)
-    await sender.stop()
-    await stage.pause(1.0)
-    await sender.stop()
+    from fake_backend.faults import Phase
 
 
 async def _stop_while_down(stage: Stage) -> None:
@@ -119,7 +100,7 @@ async def _completed_by_someone_else(stage: Stage) -> None:
 async def _redirected_completion(stage: Stage) -> None:
     location = {"Location": f"{stage.elsewhere.url}/v1/runs/run-1/ingest"}
     stage.backend.add_fault(on_completion(Status(status=307, headers=location), 1))
-    await _delivered_then_stop(stage)
+    await delivered_then_stop(stage)
 
 
 async def _handoff(stage: Stage) -> None:
@@ -129,26 +110,6 @@ async def _handoff(stage: Stage) -> None:
 
 
 _DEADLINE = {"stop_timeout": 3.0}
-_TROUBLE: dict[str, Fault] = {
-    "an-upload-that-is-not-read": Stall(phase="before-read"),
-    "an-answer-that-never-comes": Stall(phase="after-accept"),
-    "an-answer-that-never-ends": Stall(phase="in-answer"),
-    "a-backend-that-fails-for-ever": Status(status=503),
-    "a-retry-after-of-an-hour": Status(status=429, headers={"Retry-After": "3600"}),
-    "answers-that-mean-nothing": Status(status=200, body="ok"),
-}
-_AIMS = (
-    ("", "request", on_all, a_burst_then_stop_in_the_middle),
-    ("-for-windows", "window", on_data, a_burst_then_stop_in_the_middle),
-    ("-for-completions", "completion", on_completion, _delivered_then_stop),
-)
-_NO_COMPLETION: dict[str, str] = {"a-page-of-html": "<html>OK</html>", "an-empty-object": "{}", "nothing": ""}
-_LOST: dict[str, Fault] = {
-    "is-lost": ResetPeer(phase="after-accept"),
-    "is-cut-off": ResetPeer(phase="in-answer"),
-    "is-replaced-by-a-502": Status(status=502, phase="after-accept"),
-    "never-comes": Stall(phase="after-accept"),
-}
 
 _DURING: dict[str, Phase] = {"the-upload": "before-accept", "the-answer": "after-accept"}
 
@@ -193,18 +154,6 @@ SCENARIOS = (
         script=_stop_while_down,
         settings=_DEADLINE,
     ),
-    *(
-        Scenario(
-            name=f"stopped-with-{name}{where}",
-            rules=("DRN-3", "DRN-4", "DRN-5"),
-            story=f"Every {what} meets {name.replace('-', ' ')}, for longer than the deadline.",
-            script=script,
-            settings=_DEADLINE,
-            faults=(aim(fault),),
-        )
-        for where, what, aim, script in _AIMS
-        for name, fault in _TROUBLE.items()
-    ),
     Scenario(
         name="events-that-come-too-late",
         rules=("DRN-6", "DRN-1"),
@@ -232,51 +181,11 @@ SCENARIOS = (
         script=_never_sent,
         stands_at=42,
     ),
-    *(
-        Scenario(
-            name=f"the-answer-to-the-completion-{name}",
-            rules=("DRN-9", "DRN-1", "DRN-4"),
-            story="The run is complete, and its sender can't know.",
-            script=_delivered_then_stop,
-            faults=(on_completion(fault, 1),),
-        )
-        for name, fault in _LOST.items()
-    ),
-    *(
-        Scenario(
-            name=f"a-completion-answered-with-{name}",
-            rules=("DRN-1", "DRN-4", "DLV-6"),
-            story="A proxy answers the completion with a 200 of its own, and the backend never saw it.",
-            script=_delivered_then_stop,
-            faults=(on_completion(Status(status=200, body=body), 1),),
-        )
-        for name, body in _NO_COMPLETION.items()
-    ),
-    *(
-        Scenario(
-            name=f"a-completion-answered-{status}-without-a-word",
-            rules=("DRN-1", "DRN-4", "DLV-6"),
-            story=f"A gateway answers the completion with {status} and nothing else, and the backend never saw it.",
-            script=_delivered_then_stop,
-            faults=(on_completion(Status(status=status, body=""), 1),),
-        )
-        for status in (202, 204)
-    ),
-    *(
-        Scenario(
-            name=f"completions-answered-{status}",
-            rules=("RTY-6", "DRN-3", "DRN-4"),
-            story=f"Everything is delivered, and every completion is answered {status}; stop is called twice.",
-            script=_delivered_then_stopped_twice,
-            faults=(on_completion(Status(status=status)),),
-        )
-        for status in (401, 403, 404, 410)
-    ),
     Scenario(
         name="a-completion-that-fails-five-times",
         rules=("DRN-1", "DRN-4", "RTY-1"),
         story="The completion is answered 429, 408, 500, reset and 503 before it is taken.",
-        script=_delivered_then_stop,
+        script=delivered_then_stop,
         faults=(
             on_completion(Status(status=429), 1),
             on_completion(Status(status=408), 2),

@@ -1,4 +1,4 @@
-"""Failures that pass: resets, statuses, downtime; and some that don't."""
+"""Failures that pass: attempts in doubt, downtime, many at once; and some that don't pass."""
 
 from __future__ import annotations
 
@@ -12,17 +12,6 @@ from fake_backend.faults import FaultRule, Latency, ResetPeer, Status
 
 if TYPE_CHECKING:
     from conformance.harness.scenario import Stage
-    from fake_backend.faults import Phase
-
-
-async def _a_trickle_into_an_open_window(stage: Stage) -> None:
-    sender = await stage.open()
-    for number in range(1, 25):
-        await sender.enqueue(*numbered(1, first=number))
-        await stage.pause(0.25)
-    await sender.delivered()
-    await stage.pause(0.2)
-    await sender.stop()
 
 
 async def _down_at_the_start(stage: Stage) -> None:
@@ -86,15 +75,6 @@ async def _fails_recovers_fails(stage: Stage) -> None:
     await sender.stop()
 
 
-async def _final_from_the_start(stage: Stage) -> None:
-    sender = await stage.open()
-    await sender.enqueue(*numbered(8))
-    await stage.pause(stage.for_long(simulated=10.0, real=5.0))
-    await sender.enqueue(*numbered(8, first=9))
-    await stage.pause(2.0)
-    await sender.stop()
-
-
 async def _final_in_the_middle(stage: Stage) -> None:
     sender = await stage.open()
     await sender.enqueue(*numbered(8))
@@ -112,48 +92,7 @@ async def _asked_to_wait_until_a_date(stage: Stage) -> None:
     await two_bursts(stage)
 
 
-_RESETS: dict[str, tuple[Phase, int]] = {
-    "before-anything-is-read": ("before-read", 0),
-    "before-anything-is-taken": ("before-accept", 0),
-    "after-three-lines": ("after-lines", 3),
-    "after-all-was-taken": ("after-accept", 0),
-    "in-the-middle-of-the-answer": ("in-answer", 0),
-}
-_TRANSIENT = (408, 429, 500, 502, 503, 504)
-_FINAL = (401, 403, 404, 410)
-_PAGE = "<html><body><h1>No route to the backend</h1></body></html>"
-
 SCENARIOS = (
-    *(
-        Scenario(
-            name=f"reset-{name}",
-            rules=("RTY-1", "DLV-1", "DLV-2", "DLV-3"),
-            story=f"The connection of the second window is reset {name.replace('-', ' ')}.",
-            script=two_bursts,
-            faults=(on_data(ResetPeer(phase=phase, lines=lines), 2),),
-        )
-        for name, (phase, lines) in _RESETS.items()
-    ),
-    *(
-        Scenario(
-            name=f"{status}-before-a-window-is-taken",
-            rules=("RTY-1", "DLV-1", "DLV-3"),
-            story=f"The second window is answered {status}, and nothing of it was taken.",
-            script=two_bursts,
-            faults=(on_data(Status(status=status), 2),),
-        )
-        for status in _TRANSIENT
-    ),
-    *(
-        Scenario(
-            name=f"{status}-after-a-window-is-taken",
-            rules=("RTY-1", "DLV-1", "DLV-2", "DLV-3"),
-            story=f"The second window is taken, and a proxy answers {status}.",
-            script=two_bursts,
-            faults=(on_data(Status(status=status, phase="after-accept"), 2),),
-        )
-        for status in _TRANSIENT
-    ),
     Scenario(
         name="several-attempts-in-doubt",
         rules=("SEQ-3", "DLV-2", "DLV-3"),
@@ -176,25 +115,6 @@ SCENARIOS = (
             on_data(ResetPeer(phase="after-accept"), 1),
             FaultRule(fault=Status(status=503), of="sync", requests=(2, 3)),
         ),
-    ),
-    *(
-        Scenario(
-            name=f"a-stream-that-is-reset-{name}",
-            rules=("DLV-1", "DLV-2", "DLV-3"),
-            story=f"An open window is reset {name.replace('-', ' ')}, and events keep coming.",
-            script=_a_trickle_into_an_open_window,
-            settings={"window_age": 3.0},
-            faults=(on_data(ResetPeer(phase=phase, lines=lines), 1, 3),),
-        )
-        for name, (phase, lines) in _RESETS.items()
-    ),
-    Scenario(
-        name="a-stream-that-ends-in-a-504",
-        rules=("RTY-1", "DLV-1", "DLV-2", "DLV-3"),
-        story="Open windows are taken, and a proxy answers 504.",
-        script=_a_trickle_into_an_open_window,
-        settings={"window_age": 1.0},
-        faults=(on_data(Status(status=504, phase="after-accept"), 1, 3),),
     ),
     Scenario(
         name="a-window-that-is-taken-late",
@@ -249,44 +169,11 @@ SCENARIOS = (
         story="Two outages of sixty retry delays, with a success in between.",
         script=_fails_recovers_fails,
     ),
-    *(
-        Scenario(
-            name=f"{status}-asks-to-wait-for-seconds",
-            rules=("RTY-3", "DLV-1"),
-            story=f"The second window is answered {status} with Retry-After: 2, ten times the retry delay.",
-            script=two_bursts,
-            faults=(on_data(Status(status=status, headers={"Retry-After": "2"}), 2),),
-        )
-        for status in (408, 429, 500, 502, 503, 504)
-    ),
     Scenario(
         name="503-asks-to-wait-until-a-date",
         rules=("RTY-3", "DLV-1"),
         story="The second window is answered 503 with a date in Retry-After.",
         script=_asked_to_wait_until_a_date,
-    ),
-    *(
-        Scenario(
-            name=f"{status}-from-the-start",
-            rules=("RTY-6", "DRN-3"),
-            story=f"Every request is answered {status}.",
-            script=_final_from_the_start,
-            faults=(on_all(Status(status=status)),),
-        )
-        for status in _FINAL
-    ),
-    *(
-        Scenario(
-            name=f"{status}-of-a-proxy",
-            rules=("RTY-1", "DLV-1", "DLV-2"),
-            story=f"A load balancer answers the first question and the second window with {status} and a page of HTML.",
-            script=two_bursts,
-            faults=(
-                FaultRule(fault=Status(status=status, body=_PAGE), of="sync", requests=(1,)),
-                on_data(Status(status=status, body=_PAGE), 2),
-            ),
-        )
-        for status in _FINAL
     ),
     Scenario(
         name="403-in-the-middle",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conformance.harness.scenario import Scenario, numbered
-from conformance.scenarios.scripts import on_data, two_bursts
+from conformance.scenarios.scripts import events_before_and_after_the_position_is_known, on_data, two_bursts
 from fake_backend.faults import FaultRule, Latency, ResetPeer, Status
 
 if TYPE_CHECKING:
@@ -44,15 +44,6 @@ async def _a_trickle(stage: Stage) -> None:
         await stage.pause(0.05)
     await sender.delivered()
     await stage.pause(0.5)
-    await sender.stop()
-
-
-async def _restarted(stage: Stage) -> None:
-    sender = await stage.open()
-    await sender.enqueue(*numbered(5))
-    await stage.pause(0.2)
-    await sender.enqueue(*numbered(5, first=6))
-    await sender.delivered()
     await sender.stop()
 
 
@@ -124,7 +115,7 @@ SCENARIOS = (
         name="a-run-that-stands-at-42",
         rules=("SEQ-1", "SEQ-5", "DLV-1", "DLV-2", "DRN-1"),
         story="A restarted sender, and its first answer takes so long that events are enqueued before it.",
-        script=_restarted,
+        script=events_before_and_after_the_position_is_known,
         stands_at=42,
         faults=(FaultRule(fault=Latency(seconds=0.5, phase="after-accept"), requests=(1,)),),
     ),
@@ -132,20 +123,9 @@ SCENARIOS = (
         name="a-run-that-stands-at-42-and-does-not-say-so",
         rules=("SEQ-1", "DLV-1", "DLV-2"),
         story="A restarted sender, and its first three questions are answered 503.",
-        script=_restarted,
+        script=events_before_and_after_the_position_is_known,
         stands_at=42,
         faults=(FaultRule(fault=Status(status=503), of="sync", requests=(1, 2, 3)),),
-    ),
-    *(
-        Scenario(
-            name=f"a-sync-answered-with-{name}",
-            rules=("DLV-1", "DLV-2", "DRN-1"),
-            story="A proxy answers the first question with a 200 of its own.",
-            script=_restarted,
-            stands_at=42,
-            faults=(FaultRule(fault=Status(status=200, body=body), of="sync", requests=(1,)),),
-        )
-        for name, body in {"a-page-of-html": "<html>OK</html>", "an-empty-object": "{}", "a-list": "[]"}.items()
     ),
     Scenario(
         name="a-successor-in-the-same-process",

@@ -60,3 +60,63 @@ async def a_burst_then_stop_in_the_middle(stage: Stage) -> None:
     await sender.enqueue(*numbered(12))
     await stage.pause(0.5)
     await sender.stop()
+
+
+async def two_bursts_whatever_is_answered(stage: Stage) -> None:
+    """Eight events; eight more long after that, delivered or not; and stop."""
+    sender = await stage.open()
+    await sender.enqueue(*numbered(8))
+    await stage.pause(stage.for_long(simulated=10.0, real=5.0))
+    await sender.enqueue(*numbered(8, first=9))
+    await stage.pause(2.0)
+    await sender.stop()
+
+
+async def a_burst_of_large_events(stage: Stage) -> None:
+    """A window that is larger than what the network buffers, so that an upload that isn't read backs up."""
+    sender = await stage.open()
+    await sender.enqueue(*numbered(60, text="x" * 9_000))
+    await sender.delivered()
+    await stage.pause(0.2)
+    await sender.stop()
+
+
+async def a_trickle_into_an_open_window(stage: Stage) -> None:
+    """An event every quarter of a second; they are delivered; and stop."""
+    sender = await stage.open()
+    for number in range(1, 25):
+        await sender.enqueue(*numbered(1, first=number))
+        await stage.pause(0.25)
+    await sender.delivered()
+    await stage.pause(0.2)
+    await sender.stop()
+
+
+async def events_before_and_after_the_position_is_known(stage: Stage) -> None:
+    """Five events at once, and five while the sender may still ask where the run stands; delivered; and stop."""
+    sender = await stage.open()
+    await sender.enqueue(*numbered(5))
+    await stage.pause(0.2)
+    await sender.enqueue(*numbered(5, first=6))
+    await sender.delivered()
+    await sender.stop()
+
+
+async def delivered_then_stop(stage: Stage) -> None:
+    """Six events, all delivered; and stop."""
+    sender = await stage.open()
+    await sender.enqueue(*numbered(6))
+    await sender.delivered()
+    await stage.pause(0.2)
+    await sender.stop()
+
+
+async def delivered_then_stopped_twice(stage: Stage) -> None:
+    """A quick sender returns from stop as the answer comes: by the second call it has certainly read it."""
+    sender = await stage.open()
+    await sender.enqueue(*numbered(6))
+    await sender.delivered()
+    await stage.pause(0.2)
+    await sender.stop()
+    await stage.pause(1.0)
+    await sender.stop()

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from conformance.harness.scenario import Scenario, numbered
-from conformance.scenarios.scripts import on_completion, on_data, two_bursts
+from conformance.scenarios.scripts import delivered_then_stop, on_completion, on_data, two_bursts
 from fake_backend.faults import Partial, Status
 
 if TYPE_CHECKING:
@@ -69,14 +69,6 @@ async def _down_for_thousands_of_delays(stage: Stage) -> None:
     await stage.pause(stage.for_long(simulated=150.0, real=20.0))
     await stage.come_up()
     await sender.delivered()
-    await sender.stop()
-
-
-async def _delivered_then_stop(stage: Stage) -> None:
-    sender = await stage.open()
-    await sender.enqueue(*numbered(6))
-    await sender.delivered()
-    await stage.pause(0.2)
     await sender.stop()
 
 
@@ -212,7 +204,7 @@ SCENARIOS = (
         name="a-completion-is-asked-to-wait",
         rules=("RTY-3", "DRN-1"),
         story="The completion is answered 503 with Retry-After: 2.",
-        script=_delivered_then_stop,
+        script=delivered_then_stop,
         faults=(on_completion(Status(status=503, headers={"Retry-After": "2"}), 1),),
     ),
     Scenario(
