@@ -148,7 +148,7 @@ def test_a_peer_that_answers_before_it_is_asked_is_sent_nothing(
     async def connect_slowly(*arguments: Any) -> aiohttp.connector.Connection:
         connection = await connect(*arguments)
         assert connection.protocol is not None
-        while not connection.protocol.should_close:  # until the answer is here
+        while not connection.protocol.should_close:  # noqa: ASYNC110 - until the answer is here; aiohttp tells nobody
             await asyncio.sleep(0)
         return connection
 
