@@ -4,7 +4,7 @@ from aiohttp import HttpVersion11, hdrs
 
 from fake_backend.connection import BROKEN_OFF
 from fake_backend.faults import Bandwidth, LimitData, RequestKind
-from fake_backend.faults.plan import RequestFaults, piece_of
+from fake_backend.faults.plan import RequestFaults
 from fake_backend.open_request import OpenRequest, RequestEnded
 from fake_backend.protocol.lines import BadLine, CompletionLine, EventLine, LineSplitter, Overflow, parse_line
 
@@ -164,8 +164,9 @@ class RequestBody:
         return "sync" if self._open.completion is None else "completion"
 
     def _obey_faults(self, *, at_most: int | None = None) -> None:
-        self._bandwidth, self._limit = self._faults.bandwidth("upstream"), self._faults.limit("upstream")
-        pieces = (piece_of(self._bandwidth), at_most)
+        self._bandwidth = self._faults.strictest(Bandwidth, "upstream")
+        self._limit = self._faults.strictest(LimitData, "upstream")
+        pieces = (None if self._bandwidth is None else self._bandwidth.piece, at_most)
         self._most = min((piece for piece in pieces if piece is not None), default=None)
         if self._limit is not None and self.arrived >= self._limit.size:
             # Only now is it known that there is a limit: what is past it hasn't passed, nor has the body's end, which

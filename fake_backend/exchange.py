@@ -18,7 +18,7 @@ from aiohttp import hdrs, web
 from fake_backend.apply_faults import EPOCH_HEADER, Striker
 from fake_backend.body import BodyBrokenError, BodyLimitedError, RequestBody
 from fake_backend.connection import Connection
-from fake_backend.faults import Duplicate, LateAccept, Poison
+from fake_backend.faults import BufferRequest, Duplicate, IdleCut, LateAccept, Overlap, Partial, Poison
 from fake_backend.lag import Lag
 from fake_backend.open_request import AnsweredInsteadError, Backend, OpenRequest, RequestEnded
 from fake_backend.protocol import answers
@@ -162,7 +162,7 @@ class Exchange:
 
     def _watch_idleness(self) -> None:
         """Have the connection cut when it idles, if that is among the faults that strike by now."""
-        fault = self._faults.idle_cut
+        fault = self._faults.strictest(IdleCut)
         if fault is not None:
             self._open.connection.idleness.obey(fault)
 
@@ -171,7 +171,7 @@ class Exchange:
 
         Raises AnsweredInsteadError or RequestEnded where the proxy throws it away, and as `RequestBody.read` does.
         """
-        fault, body = self._faults.buffer, self._body
+        fault, body = self._faults.strictest(BufferRequest), self._body
         if fault is None or body.is_over:
             return
         self._open.record_fault(fault)
@@ -186,16 +186,16 @@ class Exchange:
 
     async def _prepare_taking(self) -> None:
         """Have the faults hold that change how lines are taken. Raises _GivenUpError where that isn't now."""
-        self._ingest.partial = self._faults.partial
+        self._ingest.partial = self._faults.strictest(Partial)
         self._ingest.poisons = self._faults.of(Poison)
-        late_accept = self._faults.first(LateAccept)
+        late_accept = self._faults.strictest(LateAccept)
         if late_accept is not None:
             await self._body.read_whole()
             raise _GivenUpError(late_accept)
-        overlap = self._faults.overlap
+        overlap = self._faults.strictest(Overlap)
         if overlap is not None:
             self._lag = Lag(self._open, self._ingest, overlap)
-        self._ingest.duplicated_by = self._faults.first(Duplicate)
+        self._ingest.duplicated_by = self._faults.strictest(Duplicate)
 
     async def _pass_proxy(self, limit: int) -> None:
         size = self._open.request.content_length

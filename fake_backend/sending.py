@@ -7,8 +7,8 @@ from typing import Final, TypeAlias
 from aiohttp import hdrs, web
 from multidict import CIMultiDict
 
-from fake_backend.faults import CloseOnReuse
-from fake_backend.faults.plan import RequestFaults, piece_of
+from fake_backend.faults import Bandwidth, CloseOnReuse, LimitData, Slicer, SlowClose
+from fake_backend.faults.plan import RequestFaults
 from fake_backend.open_request import OpenRequest, RequestEnded
 from fake_backend.protocol.answers import Answer, phrase
 from fake_backend.records import AnswerSent
@@ -32,7 +32,7 @@ async def send(
     if open_request.is_over:
         raise RequestEnded
     request = open_request.request
-    slow_close = faults.slow_close if faults else None
+    slow_close = faults.strictest(SlowClose) if faults else None
     bodiless = answer.status in _WITHOUT_BODY or request.method == hdrs.METH_HEAD
     body = "" if bodiless else answer.body
     headers = CIMultiDict(answer.headers)
@@ -84,7 +84,7 @@ async def send(
 
 
 def _end_on_reuse(open_request: OpenRequest, faults: RequestFaults) -> None:
-    fault = faults.first(CloseOnReuse)
+    fault = faults.strictest(CloseOnReuse)
     if fault is not None:
         open_request.connection.on_reuse = lambda: open_request.record_fault(fault)
 
@@ -100,12 +100,13 @@ async def _send_shaped(
     body = response.body
     head = len(held) - len(body) if isinstance(body, bytes) else len(held)
     halfway = (head + len(held)) // 2 if head < len(held) else head // 2
-    bandwidth, slicer, limit = faults.bandwidth("downstream"), faults.slicer, faults.limit("downstream")
+    slicer = faults.strictest(Slicer)
+    bandwidth, limit = faults.strictest(Bandwidth, "downstream"), faults.strictest(LimitData, "downstream")
     for fault in (bandwidth, slicer):
         if fault is not None:
             open_request.record_fault(fault)
     ends = len(held) if limit is None else min(len(held), limit.size)
-    slow, cut = (piece_of(fault) or len(held) for fault in (bandwidth, slicer))
+    slow, cut = (len(held) if fault is None else fault.piece for fault in (bandwidth, slicer))
     began = open_request.now()
     sent = 0
     while sent < ends:

@@ -12,31 +12,19 @@ from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from conformance.evidence.history import BackendWentDown, NetworkTrouble
-from fake_backend.faults import (
-    CloseOnReuse,
-    CompletedElsewhere,
-    Duplicate,
-    ExpireToken,
-    Fence,
-    ForeignWriter,
-    Forget,
-    Latency,
-    Partial,
-    Poison,
-    Status,
-)
+from fake_backend.faults import Latency
 
 if TYPE_CHECKING:
     from conformance.evidence.exchanges import Request, Run
     from conformance.evidence.index import Evidence
-
-TAKE_NO_TIME = (
-    *(Status, Partial, Duplicate, Poison, Forget, ForeignWriter, CompletedElsewhere),
-    *(ExpireToken, Fence, CloseOnReuse),
-)
-"""Faults that change what is answered, and not when: the sender hears it as it hears any answer."""
+    from fake_backend.faults import Fault
 
 _SURE = 0.75
+
+
+def is_answered_in_time(fault: Fault) -> bool:
+    """Whether a fault changes what is answered, and not when: the sender hears it as it hears any answer."""
+    return not (fault.takes_time or fault.loses_answer)
 
 
 class Hearing:
@@ -83,7 +71,7 @@ class Hearing:
         return request.ended_at + self._near < time and self._is_undisturbed(request)
 
     def _is_undisturbed(self, request: Request) -> bool:
-        if not all(isinstance(fault, (*TAKE_NO_TIME, Latency)) for fault in request.faults):
+        if not all(isinstance(fault, Latency) or is_answered_in_time(fault) for fault in request.faults):
             return False
         began, ended = request.started.time, request.ended_at
         # As long as a window streams its sender isn't waiting; after the last that was seen of it, it may be. A slow

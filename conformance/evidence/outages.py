@@ -12,14 +12,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, TypeAlias
 
 from conformance.evidence.history import BackendCameUp, BackendWentDown, NetworkTrouble
-from conformance.evidence.knowledge import TAKE_NO_TIME
-from fake_backend.faults import CloseOnReuse, Down, IdleCut, ResetPeer
+from fake_backend.faults import CloseOnReuse, Down, IdleCut
 from fake_backend.records import FaultStruck
 
 if TYPE_CHECKING:
     from conformance.evidence.exchanges import Request, Sender
     from conformance.evidence.index import Evidence
-    from fake_backend.faults import Fault
 
 Interval: TypeAlias = "tuple[float, float]"
 
@@ -30,11 +28,6 @@ _LEAST_TOLERANCE = 0.25
 _JITTER = 1.25
 """By so much may jitter stretch the longest delay."""
 _ROUND_TRIPS_OF_A_STEP = 6
-
-
-def takes_time(fault: Fault) -> bool:
-    """Whether a request that a fault struck may have been slow for it."""
-    return not isinstance(fault, (*TAKE_NO_TIME, ResetPeer))
 
 
 class Trouble:

@@ -45,21 +45,6 @@ _WORDS_OF_A_MOMENT = 3
 _LABEL = 42
 _A_PAUSE = 1.0
 _SUCCESS = range(200, 300)
-_OF_THE_NETWORK = frozenset(
-    {
-        "bandwidth",
-        "close_on_reuse",
-        "idle_cut",
-        "latency",
-        "limit_data",
-        "reset_peer",
-        "slicer",
-        "slow_close",
-        "stall",
-        "timeout",
-    }
-)
-"""The faults that a sender sees as the network's doing; the others are the backend's, or of a proxy before it."""
 _BROKEN = {"fault": "no answer", "client-disconnected": "given up", "shutdown": "cut off as the backend goes"}
 
 
@@ -152,8 +137,9 @@ class Teller:
             case BodyEnded():
                 return "body-end", "backend", None, "plain", f"{first.request}: the body ends"
             case FaultStruck():
-                kind = first.fault.__struct_config__.tag
-                return "fault", "network" if kind in _OF_THE_NETWORK else "backend", None, "bad", str(kind)
+                fault = first.fault
+                side: Lane = "network" if fault.is_of_network else "backend"
+                return "fault", side, None, "bad", str(fault.__struct_config__.tag)
             case AnswerSent():
                 return self._answer(draft)
             case RequestBroken():

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from conformance.evidence.alterations import altered_lines, arrived_altered
 from conformance.evidence.losses import lost_events
-from conformance.evidence.outages import takes_time
 from conformance.evidence.payloads import content
 from fake_backend.faults import Partial, Status
 from fake_backend.records import RequestStarted
@@ -187,7 +186,7 @@ def nothing_is_sent_after_stop(evidence: Evidence, found: Findings) -> None:
             if _may_be_of_another(evidence, sender, request):
                 continue
             # Where the backend is slow, the time at which it takes a line isn't that at which the line was sent.
-            is_slow = any(takes_time(fault) for fault in request.faults)
+            is_slow = any(fault.takes_time for fault in request.faults)
             decided: list[AnyRecord] = [] if is_slow else [*request.lines, *request.completions]
             sent: list[AnyRecord] = [request.started, *decided]
             for record in sent:

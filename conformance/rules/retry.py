@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from conformance.evidence.describe import describe_fault
 from conformance.evidence.history import BackendCameUp, NetworkTrouble
 from conformance.evidence.losses import lost_events
-from conformance.evidence.outages import takes_time
 from conformance.evidence.payloads import content
 from conformance.rules.streaks import most_within, pairs_alike, rows_of_failures
 from fake_backend.faults import Stall
@@ -201,7 +200,7 @@ def the_timeout_covers_every_phase(evidence: Evidence, found: Findings) -> None:
     """RTY-8: a request that stalls, in whichever phase, is given up in time."""
     for sender, run in evidence.pairs():
         for request in run.requests:
-            if any(takes_time(fault) for fault in request.faults):
+            if any(fault.takes_time for fault in request.faults):
                 found.count()
                 _check_that_it_was_given_up(evidence, sender, request, found)
         _check_that_connecting_is_given_up(evidence, sender, run, found)
@@ -214,7 +213,7 @@ def _check_that_it_was_given_up(evidence: Evidence, sender: Sender, request: Req
     until = min(request.ended_at, *later, sender.stop_returned, evidence.ended)
     took = until - request.started.time
     if took > evidence.trouble.longest_attempt and evidence.trouble.is_calm(request.started.time, until):
-        fault = next(fault for fault in request.faults if takes_time(fault))
+        fault = next(fault for fault in request.faults if fault.takes_time)
         what = f"stalled {fault.phase}" if isinstance(fault, Stall) else f"met {describe_fault(fault)}"
         found.violate(
             f"a request that {what} was held for {took:.3g} s; "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from conformance.evidence.knowledge import TAKE_NO_TIME, Hearing
+from conformance.evidence.knowledge import Hearing, is_answered_in_time
 from conformance.evidence.losses import changes
 from conformance.evidence.payloads import content
 from fake_backend.faults import Latency, Stall
@@ -163,7 +163,7 @@ def _may_be_given_up(evidence: Evidence, hearing: Hearing, request: Request, fol
     began, until = request.started.time, following.lines[0].time
     if hearing.was_disturbed(began, until):
         return True
-    if all(isinstance(fault, TAKE_NO_TIME) for fault in request.faults):
+    if all(is_answered_in_time(fault) for fault in request.faults):
         return False
     # What strikes before the answer strikes when all has been read.
     was_read = any(isinstance(fault, Latency | Stall) and fault.phase in _READ for fault in request.faults)

@@ -1,12 +1,20 @@
 """Faults of what the backend says, and of which lines it takes."""
 
 import re
-from typing import Annotated, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
-from fake_backend.faults.base import FaultBase, LinesKey, PhaseKey, check_at_least, check_point, check_seconds
+from fake_backend.faults.base import (
+    BEFORE_NUMBERS,
+    FaultBase,
+    LinesKey,
+    PhaseKey,
+    check_at_least,
+    check_point,
+    check_seconds,
+)
 
 MIN_STATUS: Final = 200
 MAX_STATUS: Final = 599
@@ -24,6 +32,17 @@ class Status(FaultBase, frozen=True, kw_only=True, tag="status"):
     `{"error": …}`, for 409 and 413 also the true `last_accepted_seq`, and for 200 the true counts so far. A body is
     sent as JSON where it begins like JSON, else as HTML, unless `headers` name a Content-Type.
     """
+
+    example: ClassVar[str] = """
+        # Two requests in a row are too many, and the third may be made a second later.
+        [[fault]]
+        kind = "status"
+        status = 429
+        headers = { Retry-After = "1" }
+        of = "data"
+        requests = [2, 3]
+    """
+    takes_time: ClassVar[bool] = False
 
     status: Annotated[int, Meta(description="the answer's status")]
     headers: Annotated[dict[str, str], Meta(description="more headers")] = msgspec.field(default_factory=dict)
@@ -55,6 +74,16 @@ class LateAccept(FaultBase, frozen=True, kw_only=True, tag="late_accept"):
     `after-accept` don't, because by then nobody is there to be struck. Of several on one request, the first holds.
     """
 
+    example: ClassVar[str] = """
+        # A proxy answers 504 to the first request with events; the backend takes it three seconds later all the same.
+        [[fault]]
+        kind = "late_accept"
+        seconds = 3.0
+        status = 504
+        of = "data"
+        requests = [1]
+    """
+
     seconds: Annotated[float, Meta(description="how much later the backend takes the request")]
     status: Annotated[int | None, Meta(description="the proxy's answer; none: it resets the connection")] = 504
 
@@ -76,6 +105,14 @@ class BufferRequest(FaultBase, frozen=True, kw_only=True, tag="buffer_request"):
     Of several on one request, the least patient holds.
     """
 
+    example: ClassVar[str] = """
+        # Bodies get through whole, or not at all: one of which nothing comes for ten seconds is answered 408.
+        [[fault]]
+        kind = "buffer_request"
+        seconds = 10.0
+        status = 408
+    """
+
     seconds: Annotated[float, Meta(description="for how long the body may be quiet")] = 60.0
     status: Annotated[int | None, Meta(description="the proxy's answer then; none: it closes the connection")] = 408
 
@@ -83,6 +120,15 @@ class BufferRequest(FaultBase, frozen=True, kw_only=True, tag="buffer_request"):
         check_seconds(self.seconds)
         if self.status is not None:
             _check_status(self.status)
+
+    @property
+    def severity(self) -> float:
+        """The least patient holds."""
+        return -self.seconds
+
+    def refuse_events(self) -> str:
+        """It holds for the body, before any of it is looked at."""
+        return BEFORE_NUMBERS
 
 
 class Overlap(FaultBase, frozen=True, kw_only=True, tag="overlap"):
@@ -100,10 +146,23 @@ class Overlap(FaultBase, frozen=True, kw_only=True, tag="overlap"):
     instead of this; of several, the longest holds.
     """
 
+    example: ClassVar[str] = """
+        # Each line is taken up to 0.05 seconds after it came, whether or not its client is still there.
+        [[fault]]
+        kind = "overlap"
+        seconds = 0.05
+        of = "data"
+    """
+
     seconds: Annotated[float, Meta(description="how long after it was read a line is taken, at the most")]
 
     def __post_init__(self) -> None:
         check_seconds(self.seconds)
+
+    @property
+    def severity(self) -> float:
+        """The longest holds."""
+        return self.seconds
 
 
 class Partial(FaultBase, frozen=True, kw_only=True, tag="partial"):
@@ -113,10 +172,25 @@ class Partial(FaultBase, frozen=True, kw_only=True, tag="partial"):
     protocol hold for ignored lines too. Of several on one request, the one of the fewest lines holds.
     """
 
+    example: ClassVar[str] = """
+        # Of every second request with events only the first line is taken.
+        [[fault]]
+        kind = "partial"
+        lines = 1
+        of = "data"
+        every = 2
+    """
+    takes_time: ClassVar[bool] = False
+
     lines: Annotated[int, Meta(description="how many lines of the body are taken")]
 
     def __post_init__(self) -> None:
         check_at_least(0, self.lines, "lines", "how many lines are taken")
+
+    @property
+    def severity(self) -> float:
+        """The one of the fewest lines holds."""
+        return -self.lines
 
 
 class Duplicate(FaultBase, frozen=True, kw_only=True, tag="duplicate"):
@@ -124,6 +198,15 @@ class Duplicate(FaultBase, frozen=True, kw_only=True, tag="duplicate"):
 
     So answers a backend to which a proxy has handed the same request twice.
     """
+
+    example: ClassVar[str] = """
+        # The second request with events is taken, and the answer says that all of it was there before.
+        [[fault]]
+        kind = "duplicate"
+        of = "data"
+        requests = [2]
+    """
+    takes_time: ClassVar[bool] = False
 
 
 class Poison(FaultBase, frozen=True, kw_only=True, tag="poison"):
@@ -133,6 +216,15 @@ class Poison(FaultBase, frozen=True, kw_only=True, tag="poison"):
     is 400, with a text that says what such a line lacks and no number, or 413 as for a line that is too large. The
     line's record has the decision `refused` and the event. What the text doesn't tell apart is refused as well.
     """
+
+    example: ClassVar[str] = """
+        # An event with this text in it is refused each time it comes.
+        [[fault]]
+        kind = "poison"
+        containing = "drop table"
+        status = 400
+    """
+    takes_time: ClassVar[bool] = False
 
     containing: Annotated[str, Meta(description="the text, as it is in the bytes of a line")]
     status: Annotated[Literal[400, 413], Meta(description="with what such a line is refused")] = 400

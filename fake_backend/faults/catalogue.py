@@ -81,7 +81,7 @@ def _kind(kind: str) -> KindHelp:
         summary=summary,
         details=details,
         keys=tuple(KEYS[kind].values()),
-        **_example(examples.KINDS[kind]),
+        **_example(struct.example),
     )
 
 
@@ -92,7 +92,7 @@ def _paragraphs(struct: type) -> tuple[str, str]:
 
 
 def _example(text: str) -> dict[str, Any]:
-    text = text.strip()
+    text = cleandoc(text)
     shows = text.partition("\n")[0].removeprefix("# ")
     (table,) = tomllib.loads(text)["fault"]
     return {"example": table, "shows": shows, "toml": text}

@@ -1,6 +1,6 @@
 """Faults that end a connection, each in its own way."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
@@ -9,6 +9,17 @@ from fake_backend.faults.base import FaultBase, LinesKey, PhaseKey, check_point,
 
 class ResetPeer(FaultBase, frozen=True, kw_only=True, tag="reset_peer"):
     """The connection is reset at a point. At `after-accept` all was taken and the answer is lost."""
+
+    example: ClassVar[str] = """
+        # Every third request is taken whole, and its answer is lost.
+        [[fault]]
+        kind = "reset_peer"
+        phase = "after-accept"
+        every = 3
+    """
+    takes_time: ClassVar[bool] = False
+    loses_answer: ClassVar[bool] = True
+    is_of_network: ClassVar[bool] = True
 
     phase: PhaseKey = "after-accept"
     lines: LinesKey = 0
@@ -23,6 +34,17 @@ class Timeout(FaultBase, frozen=True, kw_only=True, tag="timeout"):
     The client reads an end of the stream and no reset; what it still sends is read and thrown away until it has seen
     that, for `LINGERING_TIME` seconds at the most. A client that leaves before ends the request.
     """
+
+    example: ClassVar[str] = """
+        # The first request is left lying for two seconds, and then hung up on.
+        [[fault]]
+        kind = "timeout"
+        seconds = 2.0
+        phase = "before-read"
+        requests = [1]
+    """
+    loses_answer: ClassVar[bool] = True
+    is_of_network: ClassVar[bool] = True
 
     seconds: Annotated[float, Meta(description="for how long nothing moves")]
     phase: PhaseKey = "before-read"
@@ -39,10 +61,24 @@ class SlowClose(FaultBase, frozen=True, kw_only=True, tag="slow_close"):
     What arrives meanwhile is not looked at. Of several on one request, the slowest holds.
     """
 
+    example: ClassVar[str] = """
+        # After every tenth answer the connection is done for, and stays open for a second.
+        [[fault]]
+        kind = "slow_close"
+        seconds = 1.0
+        every = 10
+    """
+    is_of_network: ClassVar[bool] = True
+
     seconds: Annotated[float, Meta(description="how long after the answer the connection is closed")]
 
     def __post_init__(self) -> None:
         check_seconds(self.seconds)
+
+    @property
+    def severity(self) -> float:
+        """The slowest holds."""
+        return self.seconds
 
 
 class CloseOnReuse(FaultBase, frozen=True, kw_only=True, tag="close_on_reuse"):
@@ -54,6 +90,15 @@ class CloseOnReuse(FaultBase, frozen=True, kw_only=True, tag="close_on_reuse"):
     isn't used again, the fault never takes effect.
     """
 
+    example: ClassVar[str] = """
+        # The connection of the first request is reset as soon as it is used again.
+        [[fault]]
+        kind = "close_on_reuse"
+        requests = [1]
+    """
+    takes_time: ClassVar[bool] = False
+    is_of_network: ClassVar[bool] = True
+
 
 class IdleCut(FaultBase, frozen=True, kw_only=True, tag="idle_cut"):
     """The connection is reset once no byte has moved over it, either way, for `seconds`; so do balancers of layer 4.
@@ -64,10 +109,23 @@ class IdleCut(FaultBase, frozen=True, kw_only=True, tag="idle_cut"):
     the last one. What the backend had read is taken as ever. Of several on one connection, the shortest holds.
     """
 
+    example: ClassVar[str] = """
+        # Connections over which nothing has moved for a minute are reset, whatever is under way.
+        [[fault]]
+        kind = "idle_cut"
+        seconds = 60.0
+    """
+    is_of_network: ClassVar[bool] = True
+
     seconds: Annotated[float, Meta(description="for how long no byte moves before the cut")]
 
     def __post_init__(self) -> None:
         check_seconds(self.seconds)
+
+    @property
+    def severity(self) -> float:
+        """The shortest holds."""
+        return -self.seconds
 
 
 class Down(FaultBase, frozen=True, kw_only=True, tag="down"):
@@ -76,6 +134,16 @@ class Down(FaultBase, frozen=True, kw_only=True, tag="down"):
     All its connections are reset, new ones are refused, and its state is kept; see `FakeBackend.go_down`. One that a
     test takes down or brings up meanwhile stays as the test has it.
     """
+
+    example: ClassVar[str] = """
+        # At the third request with events the backend goes down with all its connections, for five seconds.
+        [[fault]]
+        kind = "down"
+        seconds = 5.0
+        of = "data"
+        requests = [3]
+    """
+    loses_answer: ClassVar[bool] = True
 
     seconds: Annotated[float, Meta(description="how long the backend stays down")]
     phase: PhaseKey = "before-accept"

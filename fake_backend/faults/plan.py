@@ -3,40 +3,13 @@
 from collections import Counter
 from collections.abc import Callable, Iterable
 from random import Random
-from typing import Final, TypeVar, get_args
+from typing import TypeVar, get_args
 
 import msgspec
 
-from fake_backend.faults import (
-    Bandwidth,
-    BufferRequest,
-    CompletedElsewhere,
-    Fault,
-    FaultRule,
-    ForeignWriter,
-    Forget,
-    IdleCut,
-    Latency,
-    LimitData,
-    Overlap,
-    Partial,
-    Phase,
-    PhasedFault,
-    RequestKind,
-    Slicer,
-    SlowClose,
-    Stall,
-    Stream,
-)
+from fake_backend.faults import Fault, FaultRule, Phase, PhasedFault, RequestKind, Stream
 
 FaultT = TypeVar("FaultT", bound=Fault)
-
-PIECES_A_SECOND: Final = 10
-"""In how many pieces a second a stream of limited bandwidth moves, while a piece is a byte or more."""
-
-_TAKES_TIME: Final = 0
-_CHANGES_STATE: Final = 1
-_MAY_END_THE_REQUEST: Final = 2
 
 
 class BeforeKind(msgspec.Struct, frozen=True, kw_only=True):
@@ -163,7 +136,7 @@ class FaultPlan:
         if known is None:
             rules = [each.rule for each in self._all() if not each.is_spent]
             faults = [rule.fault for rule in rules if rule.of != "any" and rule.run_id in {None, run_id}]
-            pieces = (piece_of(fault) for fault in faults)
+            pieces = (fault.piece for fault in faults)
             known = self._before_kind[run_id] = BeforeKind(
                 wanted_first=any(isinstance(each, PhasedFault) and each.phase == "before-read" for each in faults),
                 most=min((piece for piece in pieces if piece is not None), default=None),
@@ -254,8 +227,7 @@ class RequestFaults:
             and fault.phase == phase
             and (phase != "after-lines" or fault.lines == lines)
         ]
-        # What ends the request comes last, or the others would never strike; the sort keeps the rules' order.
-        return sorted(faults, key=_rank)
+        return sorted(faults, key=lambda fault: fault.order)  # which keeps the rules' order
 
     def next_stop(self, lines: int) -> int | None:
         """Give the first number of lines past `lines` after which a fault strikes, or None."""
@@ -270,87 +242,12 @@ class RequestFaults:
         """Give the faults of a kind in the order of the rules: those of any request first, those by `events` last."""
         return [fault for fault in self._faults if isinstance(fault, kind)]
 
-    def first(self, kind: type[FaultT]) -> FaultT | None:
-        """Give the fault of a kind whose rule comes first, if there is one."""
-        return next(iter(self.of(kind)), None)
-
-    @property
-    def partial(self) -> Partial | None:
-        """What takes the fewest lines, if something takes only some."""
-        return min(self.of(Partial), key=lambda fault: fault.lines, default=None)
-
-    @property
-    def buffer(self) -> BufferRequest | None:
-        """What holds the body back with the least patience, if something does."""
-        return min(self.of(BufferRequest), key=_seconds, default=None)
-
-    @property
-    def overlap(self) -> Overlap | None:
-        """What takes the lines with the longest lag, if something does."""
-        return max(self.of(Overlap), key=_seconds, default=None)
-
-    @property
-    def idle_cut(self) -> IdleCut | None:
-        """What cuts an idle connection the soonest, if something does."""
-        return min(self.of(IdleCut), key=_seconds, default=None)
-
-    def bandwidth(self, stream: Stream) -> Bandwidth | None:
-        """The lowest bandwidth of a stream, if it is limited."""
-        return min((each for each in self.of(Bandwidth) if each.stream == stream), key=_rate, default=None)
-
-    def limit(self, stream: Stream) -> LimitData | None:
-        """The lowest limit of a stream, if it has one."""
-        return min((each for each in self.of(LimitData) if each.stream == stream), key=_size, default=None)
-
-    @property
-    def slicer(self) -> Slicer | None:
-        """What cuts the answer into the smallest pieces, if something does."""
-        return min(self.of(Slicer), key=_size, default=None)
-
-    @property
-    def slow_close(self) -> SlowClose | None:
-        """What closes the connection the latest, if something does."""
-        return max(self.of(SlowClose), key=_seconds, default=None)
+    def strictest(self, kind: type[FaultT], stream: Stream | None = None) -> FaultT | None:
+        """Give the fault of a kind that holds, if there is one; of a kind that has streams, that of one of them."""
+        faults = [each for each in self.of(kind) if stream is None or getattr(each, "stream", None) == stream]
+        return max(faults, key=lambda fault: fault.severity, default=None)
 
     @property
     def shape_answer(self) -> bool:
         """Whether the answer goes out in another way than at once and whole."""
-        return bool(self) and (
-            bool(self.at("in-answer"))
-            or self.slicer is not None
-            or self.bandwidth("downstream") is not None
-            or self.limit("downstream") is not None
-        )
-
-
-def piece_of(fault: Fault | None) -> int | None:
-    """How many bytes a fault lets pass at once; None if it doesn't care."""
-    match fault:
-        case Bandwidth(rate=rate):
-            return max(1, rate // PIECES_A_SECOND)
-        case LimitData(size=size) | Slicer(size=size):
-            return max(1, size)
-        case _:
-            return None
-
-
-def _rank(fault: PhasedFault) -> int:
-    match fault:
-        case Latency() | Stall():
-            return _TAKES_TIME
-        case Forget() | ForeignWriter() | CompletedElsewhere():
-            return _CHANGES_STATE
-        case _:
-            return _MAY_END_THE_REQUEST
-
-
-def _rate(fault: Bandwidth) -> int:
-    return fault.rate
-
-
-def _seconds(fault: SlowClose | BufferRequest | Overlap | IdleCut) -> float:
-    return fault.seconds
-
-
-def _size(fault: LimitData | Slicer) -> int:
-    return fault.size
+        return bool(self) and (bool(self.at("in-answer")) or any(fault.shapes_answer for fault in self._faults))

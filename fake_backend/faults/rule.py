@@ -5,37 +5,10 @@ from typing import Annotated, Final, Literal, TypeAlias
 import msgspec
 from msgspec import Meta
 
-from fake_backend.faults.answers import BufferRequest, Duplicate, LateAccept, Overlap, Partial, Poison, Status
-from fake_backend.faults.base import check_moment, scaled_times
-from fake_backend.faults.connection import CloseOnReuse, Down, IdleCut, ResetPeer, SlowClose, Timeout
-from fake_backend.faults.state import CompletedElsewhere, ExpireToken, Fence, ForeignWriter, Forget
-from fake_backend.faults.timing import Latency, Stall
-from fake_backend.faults.transfer import Bandwidth, LimitData, Slicer
+from fake_backend.faults.base import check_moment
+from fake_backend.faults.kinds import Fault
 
 RequestKind: TypeAlias = Literal["any", "sync", "data", "completion"]
-
-PhasedFault: TypeAlias = (
-    Latency
-    | Stall
-    | ResetPeer
-    | Timeout
-    | Down
-    | Status
-    | Forget
-    | ForeignWriter
-    | CompletedElsewhere
-    | ExpireToken
-    | Fence
-)
-"""The faults that strike at one point of a request, and have a `phase` and `lines`."""
-
-TransferFault: TypeAlias = Bandwidth | Slicer | LimitData | SlowClose | CloseOnReuse | IdleCut
-"""The faults of how bytes move and of how the connection ends after the answer."""
-
-TakingFault: TypeAlias = Partial | Duplicate | Poison | LateAccept | BufferRequest | Overlap
-"""The faults of how the lines of a request are taken."""
-
-Fault: TypeAlias = PhasedFault | TransferFault | TakingFault
 
 _CARRY_EVENTS: Final = ("any", "data")
 
@@ -98,11 +71,8 @@ class FaultRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     def scaled(self, factor: float) -> "FaultRule":
         """Give the rule for a world in which time takes `factor` as long: durations times that, rates divided by it."""
-        changes = scaled_times(self.fault, factor)
-        if isinstance(self.fault, Bandwidth):
-            changes["rate"] = max(1, round(self.fault.rate / factor))
         between = None if self.between is None else (self.between[0] * factor, self.between[1] * factor)
-        return msgspec.structs.replace(self, fault=msgspec.structs.replace(self.fault, **changes), between=between)
+        return msgspec.structs.replace(self, fault=self.fault.scaled(factor), between=between)
 
     def _check_between(self, start: float, end: float) -> None:
         check_moment(start, "the start of between")
@@ -116,18 +86,6 @@ class FaultRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
                 raise ValueError(f"events has {seq}; events are numbered from 1")
         if self.of not in _CARRY_EVENTS:
             raise ValueError(f"events goes with of {' or '.join(_CARRY_EVENTS)}; a {self.of} carries no events")
-        match self.fault:
-            case Bandwidth(stream="upstream") | LimitData(stream="upstream"):
-                raise ValueError(
-                    "events is given for a fault of stream 'upstream', which strikes before the numbers are seen; "
-                    "choose by requests, or the stream 'downstream'"
-                )
-            case ExpireToken() | Fence() | BufferRequest():
-                raise ValueError(
-                    "events is given for a fault that strikes before the numbers are seen; choose by requests"
-                )
-            case _ if getattr(self.fault, "phase", None) == "before-read":
-                raise ValueError(
-                    "events is given for phase 'before-read', before the numbers are seen; choose by requests, "
-                    "or a later phase, such as 'before-accept'"
-                )
+        problem = self.fault.refuse_events()
+        if problem is not None:
+            raise ValueError(problem)

@@ -1,10 +1,10 @@
 """Faults that take time and change nothing else."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
-from fake_backend.faults.base import FaultBase, LinesKey, PhaseKey, check_point, check_seconds
+from fake_backend.faults.base import TAKES_TIME, FaultBase, LinesKey, PhaseKey, check_point, check_seconds
 
 
 class Latency(FaultBase, frozen=True, kw_only=True, tag="latency"):
@@ -16,6 +16,17 @@ class Latency(FaultBase, frozen=True, kw_only=True, tag="latency"):
     A client that leaves meanwhile changes nothing about that: what the backend has read by then is still taken, which
     is how a request that timed out comes to be taken later.
     """
+
+    example: ClassVar[str] = """
+        # The answers to the first and the fourth request with events come half a second late.
+        [[fault]]
+        kind = "latency"
+        seconds = 0.5
+        of = "data"
+        requests = [1, 4]
+    """
+    order: ClassVar[int] = TAKES_TIME
+    is_of_network: ClassVar[bool] = True
 
     seconds: Annotated[float, Meta(description="how long it waits")]
     phase: PhaseKey = "after-accept"
@@ -34,6 +45,16 @@ class Stall(FaultBase, frozen=True, kw_only=True, tag="stall"):
     A client that gives up ends the request. The limit of it: while a body is left unread that is larger than the
     buffers in between, the end of its connection can't be seen behind it, and the request ends with the backend.
     """
+
+    example: ClassVar[str] = """
+        # Every fifth request is taken, and then nothing happens until the client gives up.
+        [[fault]]
+        kind = "stall"
+        phase = "after-accept"
+        every = 5
+    """
+    order: ClassVar[int] = TAKES_TIME
+    is_of_network: ClassVar[bool] = True
 
     phase: PhaseKey = "before-read"
     lines: LinesKey = 0
