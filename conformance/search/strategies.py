@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 from hypothesis import strategies as st
 
 from conformance.evidence.settings import Settings
@@ -59,8 +60,11 @@ from fake_backend import (
     Timeout,
     faults,
 )
+from fake_backend.faults.keys import KINDS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from hypothesis.strategies import SearchStrategy
 
 SECONDS: Final = st.sampled_from([0.1, 0.5, 1.0, 1.9, 2.0, 2.1, 4.0])
@@ -98,47 +102,72 @@ _UNREADABLE: Final = [
 
 _FINAL: Final = [401, 403, 404, 410]
 
-FAULTS: Final[SearchStrategy[Fault]] = st.one_of(
+
+def _usual(kind: type[Fault]) -> SearchStrategy[Fault]:
+    """Draw a kind's durations, streams and points; what else it has keys for is as it is by default."""
+    fields = {field.name: field for field in msgspec.structs.fields(kind)}
+    values: dict[str, SearchStrategy[Any]] = {}
+    if "seconds" in fields:
+        values["seconds"] = st.none() | SECONDS if fields["seconds"].default is None else SECONDS
+    if "stream" in fields:
+        values["stream"] = _STREAMS
+    if "phase" in fields:
+        values["at"] = _PHASES
+
+    def make(*, at: Mapping[str, Any] | None = None, **others: Any) -> Fault:
+        return kind(**others, **(at or {}))
+
+    return st.builds(make, **values)
+
+
+_DRAWN: Final[Mapping[type[Fault], SearchStrategy[Fault]]] = {
     # The connection.
-    st.builds(lambda at: ResetPeer(**at), _PHASES),
-    st.builds(lambda seconds, at: Timeout(seconds=seconds, **at), SECONDS, _PHASES),
-    st.builds(CloseOnReuse),
-    st.builds(SlowClose, seconds=SECONDS),
-    st.builds(IdleCut, seconds=SECONDS),
-    st.builds(lambda seconds, at: faults.Down(seconds=seconds, **at), SECONDS, _PHASES),
+    ResetPeer: _usual(ResetPeer),
+    Timeout: _usual(Timeout),
+    CloseOnReuse: _usual(CloseOnReuse),
+    SlowClose: _usual(SlowClose),
+    IdleCut: _usual(IdleCut),
+    faults.Down: _usual(faults.Down),
     # Time.
-    st.builds(
+    Latency: st.builds(
         lambda seconds, jitter, at: Latency(seconds=seconds, jitter=jitter, **at),
         SECONDS,
         st.sampled_from([0.0, 0.1]),
         _PHASES,
     ),
-    st.builds(lambda seconds, at: Stall(seconds=seconds, **at), st.none() | SECONDS, _PHASES),
-    st.builds(Bandwidth, rate=st.sampled_from([20_000, 2_000]), stream=_STREAMS),
-    st.builds(Slicer, size=st.sampled_from([10, 3]), delay=st.sampled_from([0.0, 0.1])),
-    st.builds(LimitData, size=st.sampled_from([10, 0, 100]), stream=_STREAMS),
+    Stall: _usual(Stall),
+    Bandwidth: st.builds(Bandwidth, rate=st.sampled_from([20_000, 2_000]), stream=_STREAMS),
+    Slicer: st.builds(Slicer, size=st.sampled_from([10, 3]), delay=st.sampled_from([0.0, 0.1])),
+    LimitData: st.builds(LimitData, size=st.sampled_from([10, 0, 100]), stream=_STREAMS),
     # Answers.
-    st.builds(
-        lambda status, headers, at: Status(status=status, headers=headers, **at),
-        st.sampled_from(_TRANSIENT),
-        _RETRY_AFTER,
-        _EARLY_PHASES,
+    Status: st.one_of(
+        st.builds(
+            lambda status, headers, at: Status(status=status, headers=headers, **at),
+            st.sampled_from(_TRANSIENT),
+            _RETRY_AFTER,
+            _EARLY_PHASES,
+        ),
+        st.builds(lambda body, at: Status(status=200, body=body, **at), st.sampled_from(_UNREADABLE), _EARLY_PHASES),
+        st.builds(lambda status, at: Status(status=status, **at), st.sampled_from([400, 409, 413]), _EARLY_PHASES),
+        st.builds(lambda status: Status(status=status), st.sampled_from([*_FINAL, 307])),
     ),
-    st.builds(lambda body, at: Status(status=200, body=body, **at), st.sampled_from(_UNREADABLE), _EARLY_PHASES),
-    st.builds(lambda status, at: Status(status=status, **at), st.sampled_from([400, 409, 413]), _EARLY_PHASES),
-    st.builds(lambda status: Status(status=status), st.sampled_from([*_FINAL, 307])),
-    st.builds(Partial, lines=st.integers(0, 8)),
-    st.builds(Duplicate),
-    st.builds(LateAccept, seconds=SECONDS, status=st.sampled_from([504, 502, None])),
-    st.builds(Poison, containing=st.just(POISON), status=st.sampled_from([400, 413])),
-    st.builds(BufferRequest, seconds=SECONDS, status=st.sampled_from([408, None])),
-    st.builds(Overlap, seconds=_LAGS),
+    Partial: st.builds(Partial, lines=st.integers(0, 8)),
+    Duplicate: _usual(Duplicate),
+    LateAccept: st.builds(LateAccept, seconds=SECONDS, status=st.sampled_from([504, 502, None])),
+    Poison: st.builds(Poison, containing=st.just(POISON), status=st.sampled_from([400, 413])),
+    BufferRequest: st.builds(BufferRequest, seconds=SECONDS, status=st.sampled_from([408, None])),
+    Overlap: st.builds(Overlap, seconds=_LAGS),
     # The state of the run.
-    st.builds(lambda last, at: Forget(last_accepted_seq=last, **at), st.integers(0, 50), _PHASES),
-    st.builds(lambda numbers, at: ForeignWriter(numbers=numbers, **at), st.integers(1, 5), _PHASES),
-    st.builds(lambda at: CompletedElsewhere(**at), _PHASES),
-    st.builds(ExpireToken),
-    st.builds(Fence, epoch=st.just(1)),
+    Forget: st.builds(lambda last, at: Forget(last_accepted_seq=last, **at), st.integers(0, 50), _PHASES),
+    ForeignWriter: st.builds(lambda numbers, at: ForeignWriter(numbers=numbers, **at), st.integers(1, 5), _PHASES),
+    CompletedElsewhere: _usual(CompletedElsewhere),
+    ExpireToken: _usual(ExpireToken),
+    Fence: st.builds(Fence, epoch=st.just(1)),
+}
+"""The faults of each kind that are drawn, the simplest first: it is in this order that they shrink."""
+
+FAULTS: Final[SearchStrategy[Fault]] = st.one_of(
+    *_DRAWN.values(), *(_usual(kind) for kind in KINDS.values() if kind not in _DRAWN)
 )
 
 
