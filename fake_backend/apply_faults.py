@@ -63,7 +63,7 @@ class Striker:
             case ResetPeer():
                 open_request.reset()
             case Down(seconds=seconds):
-                open_request.backend.go_down_for(seconds)
+                open_request.services.go_down_for(seconds)
                 raise RequestEnded
             case Status():
                 raise AnsweredInsteadError(
@@ -77,7 +77,7 @@ class Striker:
             case Forget() | ForeignWriter() | CompletedElsewhere():
                 self._change_run(fault)
             case ExpireToken():
-                open_request.backend.access.expire(open_request.request.headers.get(hdrs.AUTHORIZATION))
+                open_request.services.access.expire(open_request.request.headers.get(hdrs.AUTHORIZATION))
                 raise AnsweredInsteadError(answers.bad_token())
             case Fence(epoch=epoch):
                 self._run.epoch = max(self._run.epoch, epoch)
@@ -91,11 +91,11 @@ class Striker:
         if not fault.jitter:
             return fault.seconds
         # By text, which seeds the same on every Python: not by a hash, and not by what was drawn before.
-        source = Random(f"{self._open.backend.seed} {self._open.number} {where}")  # noqa: S311 - no secret hangs on it
+        source = Random(f"{self._open.services.seed} {self._open.number} {where}")  # noqa: S311 - no secret hangs on it
         return max(0.0, fault.seconds + fault.jitter * (2 * source.random() - 1))
 
     def _change_run(self, fault: Forget | ForeignWriter | CompletedElsewhere) -> None:
-        run, set_run = self._run, self._open.backend.set_run
+        run, set_run = self._run, self._open.services.set_run
         match fault:
             case Forget(last_accepted_seq=last):
                 last = min(last, run.last_accepted_seq)

@@ -18,11 +18,11 @@ from fake_backend.exchange import answer_request
 from fake_backend.faults import FaultRule
 from fake_backend.faults.plan import ActiveFault, FaultPlan
 from fake_backend.held_port import HeldPort, hold_port
-from fake_backend.history import History
-from fake_backend.open_request import Backend
+from fake_backend.history import History, NoHistory, NumberedHistory, WholeHistory
+from fake_backend.open_request import Services
 from fake_backend.protocol.access import Access
 from fake_backend.protocol.ingest import Limits, Run
-from fake_backend.records import BackendCameUp, BackendRecord, BackendWentDown, LineReceived, StateSet
+from fake_backend.records import BackendCameUp, BackendRecord, BackendWentDown, StateSet
 from fake_backend.runs import Runs
 
 CLOSE_TIMEOUT: Final = 1.0
@@ -34,13 +34,13 @@ _ANY_HOST: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noq
 class RunView:
     """A look at the state of one run, always as it is now."""
 
-    __slots__ = ("_ring", "_runs", "run_id")
+    __slots__ = ("_history", "_runs", "run_id")
 
-    def __init__(self, run_id: str, runs: Runs, *, ring: History | None) -> None:
+    def __init__(self, run_id: str, runs: Runs, history: History) -> None:
         self.run_id = run_id
         """The id of the run, decoded."""
         self._runs = runs
-        self._ring = ring
+        self._history = history
 
     @property
     def _run(self) -> Run:
@@ -64,14 +64,7 @@ class RunView:
         accepted, and be here, twice. Where the backend keeps but the last records, these are the events in them; where
         it keeps no history, there are none.
         """
-        if self._ring is None:
-            return tuple(self._run.events)
-        lines = (entry.record for entry in self._ring.after(0, run_id=self.run_id))
-        return tuple(
-            line.event
-            for line in lines
-            if isinstance(line, LineReceived) and line.decision == "accepted" and line.event is not None
-        )
+        return tuple(self._history.events(self.run_id))
 
     def __repr__(self) -> str:
         return (
@@ -132,18 +125,12 @@ class FakeBackend:
         self._host = host
         self._port = port
         self._on_record = on_record
-        self._history: list[BackendRecord] = []
-        self._keeps_events = keep_history and keep_last is None
-        self._runs = Runs(keep_events=self._keeps_events)
-        self._ring: History | None = None
-        if control or keep_last is not None:
-            self._ring = History(keep_last, is_run=self._runs.__contains__, on_unheard=self._forget_run)
-        self._keep: Callable[[BackendRecord], object] | None
+        self._runs = Runs()
         self._access = Access(tokens=tokens, known_runs=known_runs)
         self._plan = FaultPlan(faults, seed=seed, uptime=self._uptime)
         self._began: float | None = None
         self._late = LateRequests()
-        self._shared = Backend(
+        self._services = Services(
             access=self._access,
             plan=self._plan,
             limits=Limits() if limits is None else limits,
@@ -155,25 +142,25 @@ class FakeBackend:
             go_down_for=self._go_down_for,
             take_later=self._late.add,
         )
+        self._history: History = WholeHistory() if keep_history else NoHistory()
         self._control: ControlState | None = None
         self._control_server: ControlServer | None = None
-        if control and self._ring is not None:
-            self._control = ControlState(
-                self,
-                history=self._ring,
-                most_events=keep_last,
-                access=self._access,
-                find_run=self._runs.find,
-                uptime=self._uptime,
+        if control or keep_last is not None:
+            self._history = numbered = NumberedHistory(
+                keep_last, is_run=self._runs.__contains__, on_unheard=self._forget_run
             )
-            self._control_server = ControlServer(
-                self._control, host=host, port=lambda: self._port, allow_hosts=allow_hosts
-            )
-            self._keep = self._control.note
-        elif self._ring is not None:
-            self._keep = self._ring.append
-        else:
-            self._keep = self._history.append if keep_history else None
+            if control:
+                self._control = ControlState(
+                    self,
+                    history=numbered,
+                    most_events=keep_last,
+                    access=self._access,
+                    find_run=self._runs.find,
+                    uptime=self._uptime,
+                )
+                self._control_server = ControlServer(
+                    self._control, host=host, port=lambda: self._port, allow_hosts=allow_hosts
+                )
         self._requests = 0
         self._connections = 0
         self._entered = False
@@ -219,19 +206,19 @@ class FakeBackend:
 
         With `keep_last` or `control`, a list of the records that are kept at this moment.
         """
-        return self._history if self._ring is None else [entry.record for entry in self._ring.after(0)]
+        return self._history.records()
 
     @property
     def forgotten(self) -> int:
         """How many records were forgotten, because of `keep_last`."""
-        return 0 if self._ring is None else self._ring.forgotten()
+        return self._history.forgotten()
 
     def run(self, run_id: str) -> RunView:
         """Give a view of a run, be it that no request has named it yet.
 
         Raises UnknownRunError for a run that isn't one of `known_runs`.
         """
-        return RunView(self._known(run_id).run_id, self._runs, ring=None if self._keeps_events else self._ring)
+        return RunView(self._known(run_id).run_id, self._runs, self._history)
 
     def run_states(self) -> list[RunState]:
         """Give what is known of each run, in the order in which they were first heard of. Needs `control`.
@@ -315,11 +302,9 @@ class FakeBackend:
         if faults:
             self._plan.clear()
         self._plan.start_over()
-        self._history.clear()
+        self._history.reset()
         if self._control is not None:
             self._control.forget()
-        elif self._ring is not None:
-            self._ring.reset()
 
     async def go_down(self) -> None:
         """Stop listening and reset every connection, as a backend that crashes does. State is kept.
@@ -453,7 +438,7 @@ class FakeBackend:
                 response = await self._control_server.answer(request, connection)
             else:
                 self._requests += 1
-                response = await answer_request(self._shared, request, connection, number=self._requests)
+                response = await answer_request(self._services, request, connection, number=self._requests)
         finally:
             connection.is_busy = False
         if connection.is_ending:
@@ -481,7 +466,6 @@ class FakeBackend:
             self._control.news.tell()
 
     def _write(self, record: BackendRecord) -> None:
-        if self._keep is not None:
-            self._keep(record)
+        self._history.append(record)
         if self._on_record is not None:
             self._on_record(record)

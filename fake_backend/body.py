@@ -44,7 +44,7 @@ class RequestBody:
     )
 
     def __init__(self, open_request: OpenRequest, faults: RequestFaults) -> None:
-        limits = open_request.backend.limits
+        limits = open_request.services.limits
         self._open = open_request
         self._faults = faults
         self._splitter = LineSplitter(max_line_bytes=limits.max_line_bytes, max_request_bytes=limits.max_request_bytes)

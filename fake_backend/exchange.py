@@ -20,7 +20,7 @@ from fake_backend.body import BodyBrokenError, BodyLimitedError, RequestBody
 from fake_backend.connection import Connection
 from fake_backend.faults import BufferRequest, Duplicate, IdleCut, LateAccept, Overlap, Partial, Poison
 from fake_backend.lag import Lag
-from fake_backend.open_request import AnsweredInsteadError, Backend, OpenRequest, RequestEnded
+from fake_backend.open_request import AnsweredInsteadError, OpenRequest, RequestEnded, Services
 from fake_backend.protocol import answers
 from fake_backend.protocol.access import refuse_epoch, run_of_path
 from fake_backend.protocol.answers import Answer
@@ -30,10 +30,10 @@ from fake_backend.sending import send
 
 
 async def answer_request(
-    backend: Backend, request: web.BaseRequest, connection: Connection, *, number: int
+    services: Services, request: web.BaseRequest, connection: Connection, *, number: int
 ) -> web.StreamResponse:
     """Handle the request; give the answer that was written, or one that a lost connection swallows."""
-    open_request = OpenRequest(backend, request, connection, number=number)
+    open_request = OpenRequest(services, request, connection, number=number)
     connection.on_end = open_request.break_off
     connection.idleness.begin_request(open_request.cut_off)
     try:
@@ -48,7 +48,7 @@ async def answer_request(
             open_request.break_off("client-disconnected")
         if run_id is None or refusal is not None:
             return await send(open_request, refusal or answers.no_such_run())
-        run = backend.run(run_id)
+        run = services.run(run_id)
         run.requests += 1
         try:
             return await Exchange(open_request, run).answer()
@@ -76,17 +76,17 @@ def _start(open_request: OpenRequest, run_id: str | None) -> None:
         completion_header=open_request.completion is not None,
         content_length=request.content_length,
     )
-    open_request.backend.write(record)
+    open_request.services.write(record)
 
 
 def _refuse_head(open_request: OpenRequest, run_id: str | None) -> Answer | None:
     """Give the answer that turns a request away by its head alone; where it is None, the run has begun."""
-    request, backend = open_request.request, open_request.backend
+    request, services = open_request.request, open_request.services
     authorization = request.headers.get(hdrs.AUTHORIZATION)
-    refusal = backend.access.refuse(method=request.method, run_id=run_id, authorization=authorization)
+    refusal = services.access.refuse(method=request.method, run_id=run_id, authorization=authorization)
     if run_id is None or refusal is not None:
         return refusal
-    return refuse_epoch(backend.run(run_id), request.headers.get(EPOCH_HEADER))
+    return refuse_epoch(services.run(run_id), request.headers.get(EPOCH_HEADER))
 
 
 class Exchange:
@@ -95,11 +95,11 @@ class Exchange:
     __slots__ = ("_body", "_faults", "_ingest", "_lag", "_open", "_run", "_striker")
 
     def __init__(self, open_request: OpenRequest, run: Run) -> None:
-        backend = open_request.backend
+        services = open_request.services
         self._open = open_request
         self._run = run
-        self._faults = backend.plan.open_request(run.run_id)
-        self._ingest = RequestIngest(run, request=open_request.number, write=backend.write, limits=backend.limits)
+        self._faults = services.plan.open_request(run.run_id)
+        self._ingest = RequestIngest(run, request=open_request.number, write=services.write, limits=services.limits)
         self._body = RequestBody(open_request, self._faults)
         self._striker = Striker(open_request, self._faults, self._ingest, run)
         self._lag: Lag | None = None
@@ -147,8 +147,8 @@ class Exchange:
             self._watch_idleness()
             if self._faults:
                 await self._striker.strike("before-accept")
-            if self._open.backend.limits.proxy_request_bytes is not None:
-                await self._pass_proxy(self._open.backend.limits.proxy_request_bytes)
+            if self._open.services.limits.proxy_request_bytes is not None:
+                await self._pass_proxy(self._open.services.limits.proxy_request_bytes)
             if self._faults:
                 await self._prepare_taking()
             if self._lag is not None:
@@ -256,7 +256,7 @@ class Exchange:
     def _finish(self) -> Answer:
         """Decide the completion, now that the body has ended; give the answer."""
         asked, body, now = self._open.completion, self._body, self._open.now()
-        self._open.backend.write(
+        self._open.services.write(
             BodyEnded(time=now, request=self._open.number, size=body.size, lines=self._ingest.lines)
         )
         return self._ingest.finish(time=now, header_final_seq=None if asked is None else asked.final_seq)
@@ -271,12 +271,12 @@ class Exchange:
         finally:
             # Only now, because the answer comes first, however it fared; and a backend that went down takes nothing.
             if not self._open.connection.cut.done():
-                self._open.backend.take_later(fault.seconds, self._take_late)
+                self._open.services.take_later(fault.seconds, self._take_late)
 
     def _take_late(self) -> None:
         if _refuse_head(self._open, self._run.run_id) is not None:
             return
-        self._ingest.run = self._open.backend.run(self._run.run_id)  # a blank one may have been forgotten meanwhile
+        self._ingest.run = self._open.services.run(self._run.run_id)  # a blank one may have been forgotten meanwhile
         now = self._open.now()
         if self._ingest.take(self._body.lines, time=now) is not None:
             return

@@ -1,16 +1,17 @@
-"""The records that a backend keeps, numbered, as JSON, the oldest forgotten first.
+"""What a backend keeps of what happens: every record, none, or the last ones.
 
-Each record has a number, its id, from 1 in the order of happening, and belongs to the run that it is about, if it is
-about one. A reader comes with a cursor, the id of the last record it has seen, whenever it likes, and is told what was
-forgotten meanwhile. So a reader holds nothing up, and no memory grows for it however slow it is.
+A `NumberedHistory` may forget the oldest, and can be read while it grows. Each of its records has a number, its id,
+from 1 in the order of happening, and belongs to the run that it is about, if it is about one. A reader comes with a
+cursor, the id of the last record it has seen, whenever it likes, and is told what was forgotten meanwhile. So a reader
+holds nothing up, and no memory grows for it however slow it is.
 
-Records are kept as they are written, since JSON takes what it weighs: an event of many small values, parsed, takes up
-to thirty times as much. Besides, it is as JSON that most of them are read.
+Its records are kept as they are written, since JSON takes what it weighs: an event of many small values, parsed, takes
+up to thirty times as much. Besides, it is as JSON that most of them are read.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Iterable
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -77,13 +78,95 @@ class _Entries(Ring[Entry]):
         return max(0, min(self.forgotten, self.last_forgotten - since))
 
 
-class History:
-    """The last `keep_last` records (None: all), and an index of them by run.
+class History(Protocol):
+    """The records of a backend."""
+
+    def append(self, record: BackendRecord) -> object:
+        """Keep a record, as far as records are kept."""
+        ...
+
+    def records(self) -> list[BackendRecord]:
+        """Give those that are kept."""
+        ...
+
+    def events(self, run_id: str) -> Iterable[dict[str, Any]]:
+        """Give the events in them that were accepted in a run."""
+        ...
+
+    def forgotten(self) -> int:
+        """How many records were forgotten since the beginning, or the last reset."""
+        ...
+
+    def reset(self) -> None:
+        """Forget everything."""
+        ...
+
+
+class NoHistory:
+    """Keeps nothing."""
+
+    __slots__ = ()
+
+    def append(self, record: BackendRecord) -> None:
+        """Leave a record to itself."""
+
+    def records(self) -> list[BackendRecord]:
+        """Give none."""
+        return []
+
+    def events(self, run_id: str) -> Iterable[dict[str, Any]]:  # noqa: ARG002 - as in each History
+        """Give none."""
+        return ()
+
+    def forgotten(self) -> int:
+        """Tell of none, since none was ever known."""
+        return 0
+
+    def reset(self) -> None:
+        """Forget nothing."""
+
+
+class WholeHistory:
+    """Every record, as it is: for tests, which look at them again and again."""
+
+    __slots__ = ("_events", "_records")
+
+    def __init__(self) -> None:
+        self._records: list[BackendRecord] = []
+        self._events: dict[str, list[dict[str, Any]]] = {}
+
+    def append(self, record: BackendRecord) -> None:
+        """Keep a record."""
+        self._records.append(record)
+        if isinstance(record, LineReceived) and record.decision == "accepted" and record.event is not None:
+            self._events.setdefault(record.run_id, []).append(record.event)
+
+    def records(self) -> list[BackendRecord]:
+        """Give the records; the list grows as the backend goes on."""
+        return self._records
+
+    def events(self, run_id: str) -> Iterable[dict[str, Any]]:
+        """Give the events that were accepted in a run."""
+        return self._events.get(run_id, ())
+
+    def forgotten(self) -> int:
+        """Tell of none."""
+        return 0
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self._records.clear()
+        self._events.clear()
+
+
+class NumberedHistory:
+    """The last `keep_last` records (None: all), numbered, and an index of them by run.
 
     Where it is bounded, its records are together no larger than `MOST_BYTES` (but for the last one).
 
     A head that names no run that `is_run` knows was turned away, and begins none here. Once the last record of a run is
-    forgotten, `on_unheard` is called with the run, and tells whether its index may be forgotten too.
+    forgotten, `on_unheard` is called with the run, and tells whether its index may be forgotten too. `on_entry` may be
+    set: it is called with each entry that is kept, and its record.
 
     Ids rise by one over the whole life of the backend. `reset` forgets everything, uses up an id of its own
     (`began`), and counts anew what was forgotten: a cursor below `began` is one from before.
@@ -99,6 +182,7 @@ class History:
         "_runs",
         "began",
         "last_id",
+        "on_entry",
     )
 
     def __init__(
@@ -111,6 +195,7 @@ class History:
         self._keep_last = keep_last
         self._is_run = is_run
         self._on_unheard = on_unheard
+        self.on_entry: Callable[[Entry, BackendRecord], object] | None = None
         self.last_id = 0
         self._begin()
 
@@ -146,7 +231,20 @@ class History:
             self._bytes += len(entry.written)
             while len(self._all) > self._keep_last or (self._bytes > MOST_BYTES and len(self._all) > 1):
                 self._forget_oldest()
+        if self.on_entry is not None:
+            self.on_entry(entry, record)
         return entry
+
+    def records(self) -> list[BackendRecord]:
+        """Give the records that are kept at this moment."""
+        return [entry.record for entry in self.after(0)]
+
+    def events(self, run_id: str) -> Iterable[dict[str, Any]]:
+        """Give the events in them that were accepted in a run."""
+        for entry in self.after(0, run_id=run_id):
+            record = entry.record
+            if isinstance(record, LineReceived) and record.decision == "accepted" and record.event is not None:
+                yield record.event
 
     def after(self, since: int, limit: int | None = None, *, run_id: str | None = None) -> list[Entry]:
         """Give the oldest `limit` entries (None: all) with an id above `since`, of all runs or of one."""

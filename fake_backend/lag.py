@@ -94,12 +94,12 @@ class Lag:
     def _set_timer(self) -> None:
         if self._waiting and not self._is_timed:
             self._is_timed = True
-            self._open.backend.take_later(max(self._waiting[0][0] - self._open.now(), 0.0), self._on_timer)
+            self._open.services.take_later(max(self._waiting[0][0] - self._open.now(), 0.0), self._on_timer)
 
     def _on_timer(self) -> None:
         self._is_timed = False
         ingest = self._ingest
-        ingest.run = self._open.backend.run(ingest.run.run_id)  # a blank one may have been forgotten meanwhile
+        ingest.run = self._open.services.run(ingest.run.run_id)  # a blank one may have been forgotten meanwhile
         self._take_due()
         self._set_timer()
 

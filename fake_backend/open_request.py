@@ -39,7 +39,7 @@ class SetRun(Protocol):
         ...
 
 
-class Backend(msgspec.Struct, frozen=True, kw_only=True):
+class Services(msgspec.Struct, frozen=True, kw_only=True):
     """What the requests of one backend share.
 
     `legacy_completion` tells whether the headers of an empty body may ask for completion. `seed` is what the jitter of
@@ -66,12 +66,12 @@ class OpenRequest:
     It is over (`is_over`) once its client has been answered or is gone; what the backend has read may still be taken.
     """
 
-    __slots__ = ("backend", "completion", "connection", "is_over", "now", "number", "request")
+    __slots__ = ("completion", "connection", "is_over", "now", "number", "request", "services")
 
-    def __init__(self, backend: Backend, request: web.BaseRequest, connection: Connection, *, number: int) -> None:
-        self.backend = backend
+    def __init__(self, services: Services, request: web.BaseRequest, connection: Connection, *, number: int) -> None:
+        self.services = services
         self.request = request
-        self.completion = read_completion_headers(request.headers) if backend.legacy_completion else None
+        self.completion = read_completion_headers(request.headers) if services.legacy_completion else None
         self.connection = connection
         self.number = number
         self.now = asyncio.get_running_loop().time
@@ -79,13 +79,13 @@ class OpenRequest:
 
     def record_fault(self, fault: Fault) -> None:
         """Write down that a fault took effect on the request."""
-        self.backend.write(FaultStruck(time=self.now(), request=self.number, fault=fault))
+        self.services.write(FaultStruck(time=self.now(), request=self.number, fault=fault))
 
     def break_off(self, cause: BreakCause) -> None:
         """Write down that the request is over without an answer, unless it is over."""
         if not self.is_over:
             self.is_over = True
-            self.backend.write(RequestBroken(time=self.now(), request=self.number, cause=cause))
+            self.services.write(RequestBroken(time=self.now(), request=self.number, cause=cause))
 
     def reset(self) -> NoReturn:
         """Reset the connection, as a fault. Raises RequestEnded."""

@@ -6,10 +6,9 @@ from fake_backend.protocol.ingest import Run
 class Runs:
     """Runs by their ids, each begun by whoever asks for it first."""
 
-    __slots__ = ("_keep_events", "_runs")
+    __slots__ = ("_runs",)
 
-    def __init__(self, *, keep_events: bool) -> None:
-        self._keep_events = keep_events
+    def __init__(self) -> None:
         self._runs: dict[str, Run] = {}
 
     def __contains__(self, run_id: str) -> bool:
@@ -24,7 +23,7 @@ class Runs:
         """Give a run, and begin it if it wasn't."""
         run = self._runs.get(run_id)
         if run is None:
-            run = self._runs[run_id] = Run(run_id, keep_events=self._keep_events)
+            run = self._runs[run_id] = Run(run_id)
         return run
 
     def forget(self, run_id: str) -> bool:

@@ -63,7 +63,7 @@ async def send(
         raise RequestEnded from error
     open_request.connection.idleness.stir()
     open_request.is_over = True
-    open_request.backend.write(
+    open_request.services.write(
         AnswerSent(
             time=open_request.now(),
             request=open_request.number,

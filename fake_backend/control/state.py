@@ -12,7 +12,7 @@ from fake_backend.control.tally import RunTally, Tally
 from fake_backend.control.wakeup import News
 from fake_backend.faults import FaultRule
 from fake_backend.faults.plan import ActiveFault
-from fake_backend.history import History
+from fake_backend.history import Entry, NumberedHistory
 from fake_backend.protocol.access import Access
 from fake_backend.protocol.ingest import Run
 from fake_backend.records import BackendRecord, LineReceived, RequestStarted
@@ -60,7 +60,7 @@ class ControlState:
         self,
         backend: Controlled,
         *,
-        history: History,
+        history: NumberedHistory,
         most_events: int | None,
         access: Access,
         find_run: Callable[[str], Run | None],
@@ -68,6 +68,7 @@ class ControlState:
     ) -> None:
         self.backend = backend
         self.history = history
+        history.on_entry = self._note
         self.access = access
         self.tally = Tally()
         self.news = News()
@@ -88,9 +89,8 @@ class ControlState:
         self.closing = True
         self.news.tell()
 
-    def note(self, record: BackendRecord) -> None:
-        """Keep a record, and what follows from it."""
-        entry = self.history.append(record)
+    def _note(self, entry: Entry, record: BackendRecord) -> None:
+        """Keep what follows from a record."""
         self.tally.note(entry, record)
         match record:
             case LineReceived(decision="accepted"):
@@ -102,8 +102,7 @@ class ControlState:
         self.news.tell()
 
     def forget(self) -> None:
-        """Forget the history and what followed from it."""
-        self.history.reset()
+        """Forget what followed from the history, which was reset."""
         self.tally = Tally()
         self.run_logs.clear()
         self.workspace_logs.clear()

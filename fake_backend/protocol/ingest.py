@@ -14,7 +14,7 @@ breaks off after its completion line has completed nothing.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, Literal, TypeAlias, assert_never
+from typing import Final, Literal, TypeAlias, assert_never
 
 import msgspec
 
@@ -63,28 +63,26 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Run:
-    """The state of one run, and the events it accepted (none where `keep_events` is False).
+    """The state of one run.
 
     `epoch` is that of the writer that has fenced the run, 0 where none has. `requests` counts those at work on it, and
     `times_set` how often its state was changed from outside.
     """
 
-    __slots__ = ("complete", "epoch", "events", "keep_events", "last_accepted_seq", "requests", "run_id", "times_set")
+    __slots__ = ("complete", "epoch", "last_accepted_seq", "requests", "run_id", "times_set")
 
-    def __init__(self, run_id: str, *, keep_events: bool = True) -> None:
+    def __init__(self, run_id: str) -> None:
         self.run_id = run_id
         self.last_accepted_seq = 0
         self.complete = False
         self.epoch = 0
         self.requests = 0
         self.times_set = 0
-        self.keep_events = keep_events
-        self.events: list[dict[str, Any]] = []
 
     @property
     def is_blank(self) -> bool:
         """Whether the run is as one that just begins."""
-        return not (self.last_accepted_seq or self.complete or self.epoch or self.events)
+        return not (self.last_accepted_seq or self.complete or self.epoch)
 
     def forget(self) -> None:
         """Begin anew. What is under way goes on from here."""
@@ -92,7 +90,6 @@ class Run:
         self.complete = False
         self.epoch = 0
         self.times_set += 1
-        self.events.clear()
 
 
 class RequestIngest:
@@ -246,8 +243,6 @@ class RequestIngest:
             run.last_accepted_seq = max(run.last_accepted_seq, expected)
             if self._own_count is not None:
                 self._own_count = run.times_set, expected
-            if run.keep_events:
-                run.events.append(parsed.event)
         elif parsed.seq < expected:
             decision = "duplicate"
             self.duplicate += 1

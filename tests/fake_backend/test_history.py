@@ -20,7 +20,7 @@ from fake_backend import (
     StateSet,
     Status,
 )
-from fake_backend.history import Entry, History
+from fake_backend.history import Entry, NumberedHistory
 from fake_backend.records import AnswerSent, BackendRecord, FaultStruck, decode_record, encode_record
 from tests.fake_backend.virtual_time import in_virtual_time
 from tests.fake_backend.wire import Watch, client_of, connected, event_line, event_lines, request_bytes
@@ -63,7 +63,7 @@ def test_a_cursor_finds_what_is_after_it(
     keep: int | None, runs: list[str | None], since: int, limit: int | None, run_id: str | None
 ) -> None:
     """As a list would that is cut at its old end; what was cut is counted, for each run too."""
-    history = History(keep)
+    history = NumberedHistory(keep)
     entries = [history.append(_record(run)) for run in runs]
     assert [entry.id for entry in entries] == [*range(1, len(runs) + 1)]
     kept = entries if keep is None else entries[-keep:]
@@ -102,7 +102,7 @@ def test_a_cursor_finds_what_is_after_it(
 def test_large_records_leave_room_for_fewer(record: BackendRecord, monkeypatch: pytest.MonkeyPatch) -> None:
     """A history is bounded by the bytes of its records, whatever is large in them; the newest is always there."""
     monkeypatch.setattr("fake_backend.history.MOST_BYTES", 50_000)
-    history = History(1_000)
+    history = NumberedHistory(1_000)
     kept = []
     for _ in range(4):
         history.append(record)
@@ -117,7 +117,7 @@ def test_large_records_leave_room_for_fewer(record: BackendRecord, monkeypatch: 
 def test_what_is_kept_of_an_event_takes_no_more_than_its_bytes() -> None:
     """Parsed, an event of many small values takes up to thirty times as much as its line."""
     line = encode_record(_line({"a": [{}] * 20_000}))
-    history = History(1_000)
+    history = NumberedHistory(1_000)
     tracemalloc.start()
     for _ in range(20):
         history.append(decode_record(line))
@@ -128,7 +128,7 @@ def test_what_is_kept_of_an_event_takes_no_more_than_its_bytes() -> None:
 
 def test_a_reset_uses_up_an_id_and_counts_anew() -> None:
     """So that whoever had read to the end learns of it too."""
-    history = History(2)
+    history = NumberedHistory(2)
     for _ in range(4):
         history.append(_record("a"))
     history.reset()
@@ -140,7 +140,7 @@ def test_a_reset_uses_up_an_id_and_counts_anew() -> None:
 
 def test_records_of_a_request_are_those_of_its_run_until_it_is_forgotten() -> None:
     """A fault and an answer don't name their run; their request does."""
-    history = History(2)
+    history = NumberedHistory(2)
     for number, run_id in ((1, "a"), (2, None)):
         history.append(
             RequestStarted(
