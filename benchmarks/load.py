@@ -33,8 +33,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.events import events
-from fake_backend import FakeBackend, Fault, FaultRule, Latency, LineReceived, ResetPeer, Status
-from fake_backend.records import CompletionReceived, FaultStruck, RequestStarted
+from fake_backend import FakeBackend, Fault, FaultRule, Latency, ResetPeer, Status
+from fake_backend.records import CompletionReceived, FaultStruck, LineReceived, RequestStarted
 from reference.sender import EventStreamSender, SenderConfig
 
 if TYPE_CHECKING:

@@ -25,7 +25,8 @@ from typing import TYPE_CHECKING
 from benchmarks.cutting_proxy import HOST, CuttingProxy
 from benchmarks.stored import Stored
 from conformance.simulation import LinkConditions, simulate
-from fake_backend import FakeBackend, FaultRule, Overlap
+from fake_backend import FakeBackend, FaultRule
+from fake_backend.faults import Overlap
 from reference.sender import AnotherWriter, EventStreamSender, Outcome, PositionLost, SenderConfig
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from fake_backend import LineReceived, RequestStarted
+from fake_backend.records import LineReceived, RequestStarted
 
 if TYPE_CHECKING:
     from fake_backend import BackendRecord

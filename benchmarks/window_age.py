@@ -16,7 +16,8 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from conformance.simulation import LinkConditions, simulate
-from fake_backend import FakeBackend, LineReceived
+from fake_backend import FakeBackend
+from fake_backend.records import LineReceived
 from reference.sender import EventStreamSender, Outcome, SenderConfig
 
 if TYPE_CHECKING:

@@ -19,6 +19,26 @@ import msgspec
 
 from fake_backend.faults import Fault
 
+__all__ = [
+    "AnswerSent",
+    "BackendCameUp",
+    "BackendRecord",
+    "BackendWentDown",
+    "BodyEnded",
+    "BreakCause",
+    "CompletionDecision",
+    "CompletionReceived",
+    "FaultStruck",
+    "LineDecision",
+    "LineReceived",
+    "Record",
+    "RequestBroken",
+    "RequestStarted",
+    "StateSet",
+    "decode_record",
+    "encode_record",
+]
+
 LineDecision: TypeAlias = Literal[
     "accepted", "duplicate", "gap", "complete", "invalid", "too-large", "refused", "ignored"
 ]

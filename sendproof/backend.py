@@ -16,20 +16,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from fake_backend import (
-    AnswerSent,
-    BackendRecord,
-    CompletionReceived,
-    FakeBackend,
-    FaultFileError,
-    FaultRule,
-    FaultStruck,
-    LineReceived,
-    ListenError,
-    RequestBroken,
-    RequestStarted,
-)
+from fake_backend import AnswerSent, BackendRecord, FakeBackend, FaultFileError, FaultRule, ListenError
 from fake_backend.faults.file import load_faults
+from fake_backend.records import CompletionReceived, FaultStruck, LineReceived, RequestBroken, RequestStarted
 from sendproof.faults_help import faults_help_option
 from sendproof.recorder import Recorder
 from sendproof.standard_streams import never_wait

@@ -6,7 +6,7 @@ from typing import IO, TYPE_CHECKING
 
 import click
 
-from fake_backend import encode_record
+from fake_backend.records import encode_record
 
 if TYPE_CHECKING:
     from fake_backend import BackendRecord

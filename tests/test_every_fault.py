@@ -13,7 +13,8 @@ import pytest
 
 from conformance.harness.worlds import SimulatedWorld
 from conformance.scenarios import SCENARIOS
-from fake_backend import (
+from fake_backend import FakeBackend, Fault, FaultRule, Latency, ResetPeer, Status
+from fake_backend.faults import (
     Bandwidth,
     BufferRequest,
     CloseOnReuse,
@@ -21,28 +22,22 @@ from fake_backend import (
     Down,
     Duplicate,
     ExpireToken,
-    FakeBackend,
-    Fault,
-    FaultRule,
-    FaultStruck,
     Fence,
     ForeignWriter,
     Forget,
     IdleCut,
     LateAccept,
-    Latency,
     LimitData,
     Overlap,
     Partial,
     Poison,
-    ResetPeer,
     Slicer,
     SlowClose,
     Stall,
-    Status,
     Timeout,
 )
 from fake_backend.faults.keys import KINDS
+from fake_backend.records import FaultStruck
 from reference.adapter import create_sender
 from tests.fake_backend.virtual_time import in_virtual_time, now
 from tests.fake_backend.wire import event_lines, request_bytes

@@ -11,7 +11,7 @@ from benchmarks import overlap
 from benchmarks.cutting_proxy import End
 from benchmarks.overlap import Course, Found, main, perform, perform_simulated
 from benchmarks.stored import Pair, Request, Stored
-from fake_backend import LineReceived, RequestStarted
+from fake_backend.records import LineReceived, RequestStarted
 
 FEW = Course(runs=10, events=400)
 RUN = "run-0"

@@ -31,34 +31,28 @@ from conformance.search.schedule import (
     Unserialisable,
     Wire,
 )
-from fake_backend import (
+from fake_backend import Fault, FaultRule, Latency, Limits, ResetPeer, Status, faults
+from fake_backend.faults import (
     Bandwidth,
     BufferRequest,
     CloseOnReuse,
     CompletedElsewhere,
     Duplicate,
     ExpireToken,
-    Fault,
-    FaultRule,
     Fence,
     ForeignWriter,
     Forget,
     IdleCut,
     LateAccept,
-    Latency,
     LimitData,
-    Limits,
     Overlap,
     Partial,
     Poison,
     RequestKind,
-    ResetPeer,
     Slicer,
     SlowClose,
     Stall,
-    Status,
     Timeout,
-    faults,
 )
 from fake_backend.faults.keys import KINDS
 

@@ -3,7 +3,7 @@
 A fault says what goes wrong; a `FaultRule` says which requests it strikes. The words are those of the field.
 
 Each family has a module (`timing`, `transfer`, `connection`, `answers`, `state`), in which a kind says all there is to
-know about it; `kinds` lists them, and `docs/faults.md` is made of them.
+know about it; `kinds` lists them, and the page "Faults" of the documentation is made of them.
 
 Most strike at a point of a request; `base.PHASES` has the points, in order, and what each means.
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from fake_backend import FakeBackend, RequestStarted
+from fake_backend import FakeBackend
 from fake_backend.protocol.access import decode_id
+from fake_backend.records import RequestStarted
 from tests.fake_backend.wire import Client, client_of, connected, event_line, request_bytes
 
 

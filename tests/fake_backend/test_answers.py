@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from fake_backend import CompletionReceived, FakeBackend, Limits, LineReceived, RequestStarted
+from fake_backend import FakeBackend, Limits
+from fake_backend.records import CompletionReceived, LineReceived, RequestStarted
 from tests.fake_backend.wire import (
     Client,
     Watch,

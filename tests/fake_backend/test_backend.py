@@ -13,19 +13,15 @@ from fake_backend import (
     FakeBackend,
     FakeBackendError,
     FaultRule,
-    FaultStruck,
     Latency,
     ListenError,
-    Phase,
-    RequestBroken,
-    RequestStarted,
-    Stall,
-    StateSet,
     Status,
     UnknownRunError,
 )
 from fake_backend.backend import CLOSE_TIMEOUT
 from fake_backend.connection import Connection
+from fake_backend.faults import Phase, Stall
+from fake_backend.records import FaultStruck, RequestBroken, RequestStarted, StateSet
 from tests.fake_backend.wire import Watch, client_of, completion_line, connected, event_line, event_lines, request_bytes
 
 

@@ -14,19 +14,17 @@ import aiohttp
 import pytest
 from click.testing import CliRunner
 
-from fake_backend import (
-    AnswerSent,
-    BackendRecord,
+from fake_backend import AnswerSent, BackendRecord, FakeBackend
+from fake_backend.client import ControlClient
+from fake_backend.faults.file import parse_faults
+from fake_backend.records import (
     BodyEnded,
     CompletionReceived,
-    FakeBackend,
     LineReceived,
     RequestBroken,
     RequestStarted,
     decode_record,
 )
-from fake_backend.client import ControlClient
-from fake_backend.faults.file import parse_faults
 from sendproof.backend import Ledger, backend, serve
 from tests.fake_backend.wire import PATIENCE, client_of, completion_line, event_line, event_lines
 

@@ -4,28 +4,17 @@ import asyncio
 
 import pytest
 
-from fake_backend import (
-    AnswerSent,
+from fake_backend import AnswerSent, FakeBackend, FaultRule, Latency, ListenError, Status
+from fake_backend.connection import LINGERING_TIME
+from fake_backend.faults import CloseOnReuse, Down, LateAccept, Phase, SlowClose, Stall, Timeout
+from fake_backend.records import (
     BackendCameUp,
     BackendWentDown,
-    CloseOnReuse,
-    Down,
-    FakeBackend,
-    FaultRule,
     FaultStruck,
-    LateAccept,
-    Latency,
     LineReceived,
-    ListenError,
-    Phase,
     RequestBroken,
     RequestStarted,
-    SlowClose,
-    Stall,
-    Status,
-    Timeout,
 )
-from fake_backend.connection import LINGERING_TIME
 from tests.fake_backend.virtual_time import ROUND_TRIP, in_virtual_time, now
 from tests.fake_backend.wire import Watch, connected, event_line, event_lines, request_bytes, request_head
 

@@ -7,19 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp.http_parser import HttpRequestParser, HttpRequestParserPy
 
-from fake_backend import (
-    AnswerSent,
-    BodyEnded,
-    CompletionReceived,
-    FakeBackend,
-    FaultRule,
-    FaultStruck,
-    Latency,
-    Limits,
-    LineReceived,
-    RequestBroken,
-    RequestStarted,
-)
+from fake_backend import AnswerSent, FakeBackend, FaultRule, Latency, Limits
+from fake_backend.records import BodyEnded, CompletionReceived, FaultStruck, LineReceived, RequestBroken, RequestStarted
 from tests.fake_backend.silent_transport import SilentTransport, connect_silently
 from tests.fake_backend.virtual_time import in_virtual_time
 from tests.fake_backend.wire import (

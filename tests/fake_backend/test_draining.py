@@ -5,7 +5,9 @@ import asyncio
 import aiohttp
 import pytest
 
-from fake_backend import FakeBackend, FaultRule, Latency, RequestBroken, Stall, Status
+from fake_backend import FakeBackend, FaultRule, Latency, Status
+from fake_backend.faults import Stall
+from fake_backend.records import RequestBroken
 from tests.fake_backend.virtual_time import in_virtual_time, now
 from tests.fake_backend.wire import Watch, client_of, connected, event_line, request_bytes, request_head
 

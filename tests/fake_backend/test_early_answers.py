@@ -4,8 +4,10 @@ import asyncio
 
 import pytest
 
-from fake_backend import AnswerSent, BodyEnded, FakeBackend, FaultRule, LineReceived, Phase, Status
+from fake_backend import AnswerSent, FakeBackend, FaultRule, Status
 from fake_backend.connection import LINGERING_TIME
+from fake_backend.faults import Phase
+from fake_backend.records import BodyEnded, LineReceived
 from tests.fake_backend.virtual_time import in_virtual_time, now
 from tests.fake_backend.wire import Watch, connected, event_line, event_lines, request_bytes, request_head
 

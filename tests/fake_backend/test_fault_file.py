@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from fake_backend import FaultFileError, FaultRule, LateAccept, Latency, Partial, ResetPeer, Stall, Status
+from fake_backend import FaultFileError, FaultRule, Latency, ResetPeer, Status
+from fake_backend.faults import LateAccept, Partial, Stall
 from fake_backend.faults.file import load_faults, parse_faults
 from fake_backend.faults.table import rule_of_table, table_of_rule
 

@@ -6,7 +6,8 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
-from fake_backend import (
+from fake_backend import Fault, FaultRule, Latency, ResetPeer, Status
+from fake_backend.faults import (
     Bandwidth,
     BufferRequest,
     CloseOnReuse,
@@ -14,23 +15,18 @@ from fake_backend import (
     Down,
     Duplicate,
     ExpireToken,
-    Fault,
-    FaultRule,
     Fence,
     ForeignWriter,
     Forget,
     IdleCut,
     LateAccept,
-    Latency,
     LimitData,
     Overlap,
     Partial,
     Poison,
-    ResetPeer,
     Slicer,
     SlowClose,
     Stall,
-    Status,
     Timeout,
 )
 from fake_backend.faults.file import parse_faults

@@ -10,25 +10,11 @@ from aiohttp import ClientConnectionError
 from aiohttp.http_parser import HttpRequestParserPy
 from msgspec.structs import replace
 
-from fake_backend import (
-    ActiveFault,
-    FakeBackend,
-    Fault,
-    FaultRule,
-    LateAccept,
-    Latency,
-    LimitData,
-    LineReceived,
-    Partial,
-    Phase,
-    RequestKind,
-    ResetPeer,
-    Slicer,
-    Status,
-    encode_record,
-)
+from fake_backend import ActiveFault, FakeBackend, Fault, FaultRule, Latency, ResetPeer, Status
+from fake_backend.faults import LateAccept, LimitData, Partial, Phase, RequestKind, Slicer
 from fake_backend.faults.file import parse_faults
 from fake_backend.faults.plan import FaultPlan
+from fake_backend.records import LineReceived, encode_record
 from tests.fake_backend.virtual_time import in_virtual_time
 from tests.fake_backend.wire import (
     Client,

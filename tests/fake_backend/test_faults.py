@@ -7,22 +7,9 @@ from typing import Any, get_args
 import aiohttp
 import pytest
 
-from fake_backend import (
-    AnswerSent,
-    BodyEnded,
-    FakeBackend,
-    Fault,
-    FaultRule,
-    FaultStruck,
-    Latency,
-    LineReceived,
-    Partial,
-    Phase,
-    RequestBroken,
-    ResetPeer,
-    Stall,
-    Status,
-)
+from fake_backend import AnswerSent, FakeBackend, Fault, FaultRule, Latency, ResetPeer, Status
+from fake_backend.faults import Partial, Phase, Stall
+from fake_backend.records import BodyEnded, FaultStruck, LineReceived, RequestBroken
 from tests.fake_backend.wire import (
     PATIENCE,
     Watch,

@@ -4,21 +4,19 @@ import asyncio
 
 import pytest
 
-from fake_backend import (
-    BackendCameUp,
+from fake_backend import FakeBackend, Fault, FaultRule
+from fake_backend.faults import (
     Bandwidth,
     BufferRequest,
     CloseOnReuse,
     Down,
-    FakeBackend,
-    Fault,
-    FaultRule,
     IdleCut,
     LimitData,
     Slicer,
     SlowClose,
     Timeout,
 )
+from fake_backend.records import BackendCameUp
 from tests.fake_backend.wire import Watch, connected, event_lines, read_to_end, request_bytes, request_head
 
 MOMENT = 0.01

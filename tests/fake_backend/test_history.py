@@ -8,20 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fake_backend import (
+from fake_backend import FakeBackend, FaultRule, Latency, Status
+from fake_backend.faults import LateAccept, Overlap
+from fake_backend.history import Entry, NumberedHistory
+from fake_backend.records import (
+    AnswerSent,
     BackendCameUp,
-    FakeBackend,
-    FaultRule,
-    LateAccept,
-    Latency,
+    BackendRecord,
+    FaultStruck,
     LineReceived,
-    Overlap,
     RequestStarted,
     StateSet,
-    Status,
+    decode_record,
+    encode_record,
 )
-from fake_backend.history import Entry, NumberedHistory
-from fake_backend.records import AnswerSent, BackendRecord, FaultStruck, decode_record, encode_record
 from tests.fake_backend.virtual_time import in_virtual_time
 from tests.fake_backend.wire import Watch, client_of, connected, event_line, event_lines, request_bytes
 

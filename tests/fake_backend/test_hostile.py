@@ -9,8 +9,9 @@ from urllib.parse import quote
 
 import pytest
 
-from fake_backend import AnswerSent, FakeBackend, FaultRule, Latency, LineReceived, RequestBroken
+from fake_backend import AnswerSent, FakeBackend, FaultRule, Latency
 from fake_backend.connection import KEEPALIVE_TIMEOUT, LINGERING_TIME, MOST_AROUND_A_BODY
+from fake_backend.records import LineReceived, RequestBroken
 from tests.fake_backend.virtual_time import in_virtual_time, no_complaints, now
 from tests.fake_backend.wire import (
     PATIENCE,

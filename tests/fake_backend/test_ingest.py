@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fake_backend import BackendRecord, CompletionReceived, Limits, LineReceived
+from fake_backend import BackendRecord, Limits
 from fake_backend.protocol.completion_headers import CompletionHeaders, read_completion_headers
 from fake_backend.protocol.ingest import RequestIngest, Run
+from fake_backend.records import CompletionReceived, LineReceived
 from tests.fake_backend.wire import completion_line, event_line
 
 BAD = b"nonsense"

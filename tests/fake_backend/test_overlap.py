@@ -6,20 +6,9 @@ from contextlib import suppress
 import aiohttp
 import pytest
 
-from fake_backend import (
-    AnswerSent,
-    BodyEnded,
-    CompletionReceived,
-    FakeBackend,
-    FaultRule,
-    FaultStruck,
-    LineReceived,
-    Overlap,
-    Poison,
-    RequestBroken,
-    ResetPeer,
-    Status,
-)
+from fake_backend import AnswerSent, FakeBackend, FaultRule, ResetPeer, Status
+from fake_backend.faults import Overlap, Poison
+from fake_backend.records import BodyEnded, CompletionReceived, FaultStruck, LineReceived, RequestBroken
 from tests.fake_backend.virtual_time import ROUND_TRIP, in_virtual_time, now
 from tests.fake_backend.wire import (
     Watch,

@@ -7,21 +7,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from fake_backend import (
-    AnswerSent,
-    BodyEnded,
-    BufferRequest,
-    FakeBackend,
-    FaultRule,
-    FaultStruck,
-    IdleCut,
-    Latency,
-    LineReceived,
-    RequestBroken,
-    RequestKind,
-    ResetPeer,
-    Slicer,
-)
+from fake_backend import AnswerSent, FakeBackend, FaultRule, Latency, ResetPeer
+from fake_backend.faults import BufferRequest, IdleCut, RequestKind, Slicer
+from fake_backend.records import BodyEnded, FaultStruck, LineReceived, RequestBroken
 from tests.fake_backend.virtual_time import ROUND_TRIP, in_virtual_time, now
 from tests.fake_backend.wire import (
     Watch,

@@ -8,22 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fake_backend import (
-    AnswerSent,
+from fake_backend import AnswerSent, BackendRecord, FakeBackend, FaultRule, Latency, Status
+from fake_backend.records import (
     BackendCameUp,
-    BackendRecord,
     BackendWentDown,
     BodyEnded,
     CompletionReceived,
-    FakeBackend,
-    FaultRule,
     FaultStruck,
-    Latency,
     LineReceived,
     RequestBroken,
     RequestStarted,
     StateSet,
-    Status,
     decode_record,
     encode_record,
 )

@@ -9,7 +9,8 @@ from typing import Any, Final, Literal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fake_backend import FakeBackend, FaultRule, Latency, RequestKind, ResetPeer, Slicer
+from fake_backend import FakeBackend, FaultRule, Latency, ResetPeer
+from fake_backend.faults import RequestKind, Slicer
 from tests.fake_backend.virtual_time import in_virtual_time, now
 from tests.fake_backend.wire import client_of, completion_line, event_lines
 

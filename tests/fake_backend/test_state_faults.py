@@ -5,19 +5,9 @@ from typing import Any
 
 import pytest
 
-from fake_backend import (
-    CompletedElsewhere,
-    ExpireToken,
-    FakeBackend,
-    Fault,
-    FaultRule,
-    FaultStruck,
-    Fence,
-    ForeignWriter,
-    Forget,
-    RequestStarted,
-    StateSet,
-)
+from fake_backend import FakeBackend, Fault, FaultRule
+from fake_backend.faults import CompletedElsewhere, ExpireToken, Fence, ForeignWriter, Forget
+from fake_backend.records import FaultStruck, RequestStarted, StateSet
 from tests.fake_backend.virtual_time import in_virtual_time
 from tests.fake_backend.wire import client_of, completion_line, event_line, event_lines
 

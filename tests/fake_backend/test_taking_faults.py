@@ -6,29 +6,9 @@ from typing import Any, Literal
 
 import pytest
 
-from fake_backend import (
-    AnswerSent,
-    BodyEnded,
-    CompletionReceived,
-    Down,
-    Duplicate,
-    ExpireToken,
-    FakeBackend,
-    Fault,
-    FaultRule,
-    FaultStruck,
-    Fence,
-    LateAccept,
-    Latency,
-    Limits,
-    LineReceived,
-    Partial,
-    Phase,
-    Poison,
-    RequestBroken,
-    ResetPeer,
-    Slicer,
-)
+from fake_backend import AnswerSent, FakeBackend, Fault, FaultRule, Latency, Limits, ResetPeer
+from fake_backend.faults import Down, Duplicate, ExpireToken, Fence, LateAccept, Partial, Phase, Poison, Slicer
+from fake_backend.records import BodyEnded, CompletionReceived, FaultStruck, LineReceived, RequestBroken
 from tests.fake_backend.virtual_time import ROUND_TRIP, in_virtual_time, now
 from tests.fake_backend.wire import (
     Watch,

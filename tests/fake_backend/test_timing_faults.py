@@ -1,12 +1,17 @@
 """Faults that take time: how long, and the same each time."""
 
 import itertools
+from typing import TYPE_CHECKING
 
 import pytest
 
-from fake_backend import AnswerSent, FakeBackend, FaultRule, FaultStruck, Latency, LineReceived, Phase, RequestStarted
+from fake_backend import AnswerSent, FakeBackend, FaultRule, Latency
+from fake_backend.records import FaultStruck, LineReceived, RequestStarted
 from tests.fake_backend.virtual_time import in_virtual_time
 from tests.fake_backend.wire import client_of, event_line
+
+if TYPE_CHECKING:
+    from fake_backend.faults import Phase
 
 
 async def waits_of(rule: FaultRule, *, seed: int, requests: int = 3) -> list[float]:

@@ -4,23 +4,9 @@ import asyncio
 
 import pytest
 
-from fake_backend import (
-    AnswerSent,
-    Bandwidth,
-    BodyEnded,
-    FakeBackend,
-    Fault,
-    FaultRule,
-    FaultStruck,
-    Latency,
-    LimitData,
-    LineReceived,
-    RequestBroken,
-    Slicer,
-    Status,
-    Stream,
-)
-from fake_backend.faults import RequestKind
+from fake_backend import AnswerSent, FakeBackend, Fault, FaultRule, Latency, Status
+from fake_backend.faults import Bandwidth, LimitData, RequestKind, Slicer, Stream
+from fake_backend.records import BodyEnded, FaultStruck, LineReceived, RequestBroken
 from tests.fake_backend.virtual_time import ROUND_TRIP, in_virtual_time, now
 from tests.fake_backend.wire import Watch, connected, event_line, event_lines, read_to_end, request_bytes, request_head
 

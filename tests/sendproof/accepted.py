@@ -2,7 +2,8 @@
 
 import threading
 
-from fake_backend import BackendRecord, LineReceived
+from fake_backend import BackendRecord
+from fake_backend.records import LineReceived
 
 
 class Accepted:

@@ -13,7 +13,9 @@ import orjson
 import pytest
 from rich.console import Console
 
-from fake_backend import BackendRecord, FakeBackend, FaultRule, FaultStruck, LineReceived, Stall, Status
+from fake_backend import BackendRecord, FakeBackend, FaultRule, Status
+from fake_backend.faults import Stall
+from fake_backend.records import FaultStruck, LineReceived
 from reference.sender import (
     AnotherWriter,
     DropReason,

@@ -7,9 +7,10 @@ from importlib.metadata import PackageNotFoundError
 
 import pytest
 
-from fake_backend import Duplicate, FakeBackend, FakeBackendError, FaultRule, LateAccept, StateSet, Status
+from fake_backend import FakeBackend, FakeBackendError, FaultRule, Status
+from fake_backend.faults import Duplicate, LateAccept
 from fake_backend.faults.catalogue import catalogue
-from fake_backend.records import decode_record
+from fake_backend.records import StateSet, decode_record
 from tests.fake_backend.control.asking import TOKEN, Asker, asking
 from tests.fake_backend.virtual_time import in_virtual_time
 from tests.fake_backend.wire import completion_line, event_line, event_lines

@@ -7,17 +7,10 @@ from contextlib import aclosing, asynccontextmanager
 import pytest
 from aiohttp import web
 
-from fake_backend import (
-    ActiveFault,
-    AnswerSent,
-    FakeBackend,
-    FakeBackendError,
-    FaultRule,
-    LateAccept,
-    RequestStarted,
-    Status,
-)
+from fake_backend import ActiveFault, AnswerSent, FakeBackend, FakeBackendError, FaultRule, Status
 from fake_backend.client import ControlClient
+from fake_backend.faults import LateAccept
+from fake_backend.records import RequestStarted
 from tests.fake_backend.control.asking import Asker, asking
 from tests.fake_backend.wire import event_line, event_lines
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from conformance.simulation import Link, Simulation, simulate
-from fake_backend import BackendRecord, FakeBackend, FaultRule, LineReceived, RequestStarted
+from fake_backend import BackendRecord, FakeBackend, FaultRule
+from fake_backend.records import LineReceived, RequestStarted
 from reference.sender import EventDropped, EventStreamSender, HealthChanged, Notice
 from tests.reference.sender.driving import settings
 

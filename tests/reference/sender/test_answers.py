@@ -6,24 +6,18 @@ import asyncio
 import itertools
 import time
 from email.utils import formatdate
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
 
-from fake_backend import (
-    FaultRule,
-    Limits,
-    LineReceived,
-    RequestBroken,
-    RequestKind,
-    RequestStarted,
-    ResetPeer,
-    Stall,
-    Status,
-)
+from fake_backend import FaultRule, Limits, ResetPeer, Status
+from fake_backend.records import LineReceived, RequestBroken, RequestStarted
 from reference.sender import DropReason
 from tests.reference.sender.scene import Scene, enqueue, play
+
+if TYPE_CHECKING:
+    from fake_backend.faults import RequestKind, Stall
 
 
 def once(fault: Stall | Status | ResetPeer, of: RequestKind = "data") -> list[FaultRule]:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from fake_backend import BackendRecord, FakeBackend, FaultRule, LineReceived, ResetPeer, Stall
+from fake_backend import BackendRecord, FakeBackend, FaultRule, ResetPeer
+from fake_backend.faults import Stall
+from fake_backend.records import LineReceived
 from reference.sender import AnotherWriter, DropReason, EventDropped, EventStreamSender, HealthChanged, Notice
 from tests.nginx_server import nginx
 from tests.reference.sender.driving import settings

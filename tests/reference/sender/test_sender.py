@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from fake_backend import FaultRule, RequestStarted, Status
+from fake_backend import FaultRule, Status
+from fake_backend.records import RequestStarted
 from reference.sender import (
     DropReason,
     EventStreamSender,

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from conformance.simulation import Side
-from fake_backend import CompletionReceived, FaultRule, RequestStarted, ResetPeer, Stall, Status
+from fake_backend import FaultRule, ResetPeer, Status
+from fake_backend.faults import Stall
+from fake_backend.records import CompletionReceived, RequestStarted
 from reference.sender import ConfigError, DropReason, HealthChanged, Notice, Outcome
 from tests.reference.sender.scene import Scene, enqueue, play
 
 if TYPE_CHECKING:
-    from fake_backend import Phase
+    from fake_backend.faults import Phase
 
 
 def test_stop_delivers_completes_and_reports_it() -> None:

@@ -10,7 +10,8 @@ from typing import Any
 import orjson
 import pytest
 
-from fake_backend import FaultRule, Stall, Status
+from fake_backend import FaultRule, Status
+from fake_backend.faults import Stall
 from reference.sender import (
     AnotherWriter,
     ConfigError,

@@ -7,18 +7,9 @@ import asyncio
 import pytest
 
 from conformance.simulation import LinkConditions, Side
-from fake_backend import (
-    AnswerSent,
-    BufferRequest,
-    FaultRule,
-    Limits,
-    LineReceived,
-    RequestKind,
-    RequestStarted,
-    ResetPeer,
-    Stall,
-    Status,
-)
+from fake_backend import AnswerSent, FaultRule, Limits, ResetPeer, Status
+from fake_backend.faults import BufferRequest, RequestKind, Stall
+from fake_backend.records import LineReceived, RequestStarted
 from tests.reference.sender.scene import Scene, enqueue, play
 
 
