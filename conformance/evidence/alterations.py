@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
-
-from conformance.evidence.payloads import content
 
 if TYPE_CHECKING:
     from conformance.evidence.exchanges import Run
     from conformance.evidence.history import EnqueueCalled
-    from conformance.evidence.index import Evidence
+    from conformance.evidence.index import Index
     from fake_backend.records import LineReceived
 
 _LOOKED_AT = 50
@@ -22,36 +21,42 @@ _BEFORE = 20
 _ABSENT = object()
 
 
-def altered_lines(evidence: Evidence, run: Run) -> list[tuple[LineReceived, EnqueueCalled | None]]:
-    """The lines of a run whose event nobody enqueued in this form, each with the call that it seems to stem from.
+class Alterations:
+    """The events of one history that arrived in another form."""
 
-    That is the one which has the most in common with it, among those that never arrived as they were.
-    """
-    return evidence.once("altered", run, lambda: _altered_lines(evidence, run))
+    def __init__(self, index: Index) -> None:
+        self._index = index
+        self._lines = cache(self._find_lines)
 
+    def lines(self, run: Run) -> list[tuple[LineReceived, EnqueueCalled | None]]:
+        """Return the lines of a run whose event nobody enqueued in this form, each with the call it seems to stem from.
 
-def _altered_lines(evidence: Evidence, run: Run) -> list[tuple[LineReceived, EnqueueCalled | None]]:
-    known = {key for events in evidence.enqueued.values() for key in events}
-    strange = [line for line in run.lines if line.event is not None and content(line.event) not in known]
-    if not strange:
-        return []
-    arrived = {content(line.event) for line in run.lines if line.event is not None}
-    left = [calls[0] for key, calls in evidence.enqueued.get(run.run_id, {}).items() if key not in arrived]
-    stems_from: dict[str, EnqueueCalled | None] = {}
-    for line in strange:
-        key = content(line.event or {})
-        if key not in stems_from:  # it may have been sent again
-            likeliest = max(left[:_LOOKED_AT], key=lambda call: _in_common(call.event, line.event), default=None)
-            if likeliest is not None:
-                left.remove(likeliest)
-            stems_from[key] = likeliest
-    return [(line, stems_from[content(line.event or {})]) for line in strange]
+        That is the one which has the most in common with it, among those that never arrived as they were.
+        """
+        return self._lines(run)
 
+    def accepted(self, run: Run) -> frozenset[tuple[int, int]]:
+        """Return the sender and number of each call whose event the backend seems to have accepted in another form."""
+        taken = (call for line, call in self._lines(run) if line.decision == "accepted")
+        return frozenset((call.sender, call.call) for call in taken if call is not None)
 
-def arrived_altered(evidence: Evidence, run: Run) -> frozenset[tuple[int, int]]:
-    """The sender and number of each call whose event the backend seems to have accepted in another form."""
-    taken = (call for line, call in altered_lines(evidence, run) if line.decision == "accepted")
-    return frozenset((call.sender, call.call) for call in taken if call is not None)
+    def _find_lines(self, run: Run) -> list[tuple[LineReceived, EnqueueCalled | None]]:
+        content, enqueued = self._index.payloads.content, self._index.enqueued
+        known = {key for events in enqueued.values() for key in events}
+        strange = [line for line in run.lines if line.event is not None and content(line.event) not in known]
+        if not strange:
+            return []
+        arrived = {content(line.event) for line in run.lines if line.event is not None}
+        left = [calls[0] for key, calls in enqueued.get(run.run_id, {}).items() if key not in arrived]
+        stems_from: dict[str, EnqueueCalled | None] = {}
+        for line in strange:
+            key = content(line.event)
+            if key not in stems_from:  # it may have been sent again
+                likeliest = max(left[:_LOOKED_AT], key=lambda call: _in_common(call.event, line.event), default=None)
+                if likeliest is not None:
+                    left.remove(likeliest)
+                stems_from[key] = likeliest
+        return [(line, stems_from[content(line.event)]) for line in strange]
 
 
 def difference(was: Any, arrived: Any, place: str = "event") -> str:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from conformance.evidence.payloads import compact_size, is_backends_own_error, read_last
-from conformance.evidence.poison import refused_calls
+from conformance.evidence.payloads import is_backends_own_error, read_last
+from fake_backend.records import StateSet
 
 if TYPE_CHECKING:
     from conformance.evidence.history import (
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
         LineReceived,
         RequestBroken,
         RequestStarted,
-        StateSet,
     )
 
 Kind: TypeAlias = Literal["data", "completion", "sync", "unknown"]
@@ -37,13 +36,11 @@ Kind: TypeAlias = Literal["data", "completion", "sync", "unknown"]
 _FINAL_STATUSES = frozenset({401, 403, 404, 410})
 _SUCCESS = range(200, 300)
 _CONFLICT = 409
-_REFUSED = frozenset({400, 413})
 MOST_AROUND_AN_EVENT = 100
 """Bytes that a sender may write around an event on its line, and between its parts, at the most."""
-_TIMES_THAT_PROVE_POISON = 2
 
 
-@dataclass
+@dataclass(eq=False)
 class Request:
     """One request, as the backend saw it.
 
@@ -138,7 +135,7 @@ class Request:
         return max((line.seq for line in self.lines if line.seq is not None), default=0)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Sender:
     """One sender: what was asked of it and what it said."""
 
@@ -214,31 +211,12 @@ class Run:
         """The completion that took effect."""
         return next((each for each in self.completions if each.decision == "completed"), None)
 
-    def is_poison(self, call: EnqueueCalled) -> bool:
-        """Whether the backend refused an event so that its sender may drop it.
-
-        A line that is too large isn't read to its end, so the event is told by its size alone.
-        """
-        return self.is_too_large(call) or (call.sender, call.call) in self._refused_calls
-
-    def is_too_large(self, call: EnqueueCalled) -> bool:
-        """Whether the line of an event may be one of those that the backend refused, again, for their size."""
-        if call.event is None:
-            return False
-        return compact_size(call.event) + MOST_AROUND_AN_EVENT >= self._smallest_that_is_too_large
-
-    @cached_property
-    def _smallest_that_is_too_large(self) -> float:
-        too_large = [line.size for line in self.lines if line.decision == "too-large"]
-        unread = [each for each in self.requests if each.status in _REFUSED and each.kind == "unknown"]
-        is_proven = len(too_large) + len(unread) >= _TIMES_THAT_PROVE_POISON
-        return min(too_large, default=math.inf) if is_proven else math.inf
-
-    @cached_property
-    def _refused_calls(self) -> set[tuple[int, int]]:
-        return refused_calls(self)
-
     @cached_property
     def final_answers(self) -> list[Request]:
         """The requests whose answers end all sending: no right to send, or a run that takes nothing more."""
         return [each for each in self.requests if each.is_told_closed or each.is_final]
+
+
+def last_after(change: LineReceived | StateSet) -> int:
+    """Return the last number that a run has after a change of where it stands."""
+    return change.last_accepted_seq if isinstance(change, StateSet) else (change.seq or 0)

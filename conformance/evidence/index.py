@@ -1,10 +1,9 @@
-"""A history, read once: by request, by run and by sender, so that a checker is a few lines about its rule."""
+"""A history, sorted: by request, by run, by sender, by kind of record and by content. It judges nothing."""
 
 from __future__ import annotations
 
-import math
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from conformance.evidence.exchanges import Request, Run, Sender
 from conformance.evidence.history import (
@@ -16,9 +15,7 @@ from conformance.evidence.history import (
     StopOverdue,
     StopReturned,
 )
-from conformance.evidence.knowledge import Hearing
-from conformance.evidence.outages import Trouble
-from conformance.evidence.payloads import Handwriting, content, without
+from conformance.evidence.payloads import Payloads
 from fake_backend.records import (
     AnswerSent,
     BodyEnded,
@@ -31,24 +28,21 @@ from fake_backend.records import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from conformance.evidence.history import History
 
-Found = TypeVar("Found")
 
-
-class Evidence:
-    """A history, sorted out."""
+class Index:
+    """The records of a history by whom and what they are about, each list in the order of the history."""
 
     def __init__(self, history: History) -> None:
         self.history = history
-        self.settings = history.settings
+        self.payloads = Payloads()
         self.requests: dict[int, Request] = {}
         self.runs: dict[str, Run] = {}
         self.senders: dict[int, Sender] = {}
         self._places = {id(record): place for place, record in enumerate(history.records)}
-        self._found: dict[tuple[str, int], Any] = {}
         for place, record in enumerate(history.records):
             self._sort(record, place)
 
@@ -125,31 +119,10 @@ class Evidence:
             found.setdefault(type(record), []).append(record)
         return found
 
-    def once(self, what: str, about: Sender | Run, find: Callable[[], Found]) -> Found:
-        """What is found about a sender or a run, and found only once, since many checkers ask for it."""
-        key = what, id(about)
-        if key not in self._found:
-            self._found[key] = find()
-        found: Found = self._found[key]
-        return found
-
-    def hearing(self, run: Run) -> Hearing:
-        """What the senders of a run can know."""
-        return self.once("hearing", run, lambda: Hearing(self, run))
-
-    def handwriting(self, run: Run) -> Handwriting:
-        """How the sender of a run writes its lines."""
-        return self.once("handwriting", run, lambda: Handwriting(run.lines))
-
     @cached_property
     def ended(self) -> float:
         """The time of the last record."""
         return max((record.time for record in self.history.records), default=self.history.began)
-
-    @cached_property
-    def trouble(self) -> Trouble:
-        """What stood in the senders' way."""
-        return Trouble(self)
 
     def pairs(self) -> Iterator[tuple[Sender, Run]]:
         """Each sender with the run it writes."""
@@ -164,11 +137,11 @@ class Evidence:
             by_content = found.setdefault(sender.run_id, {})
             for call in sender.enqueues:
                 if call.event is not None:
-                    by_content.setdefault(content(call.event), []).append(call)
+                    by_content.setdefault(self.payloads.content(call.event), []).append(call)
         return found
 
-    def is_one_of_a_kind(self, run_id: str, key: str) -> bool:
-        """Whether no two events of a run have this content, so that a line of it can be told for whose it is."""
+    def is_unique(self, run_id: str, key: str) -> bool:
+        """Whether no two events of a run have this content, so that a line of it stems from one call alone."""
         return len(self.enqueued.get(run_id, {}).get(key, ())) <= 1
 
     def completions_of(self, sender: Sender, run: Run) -> list[CompletionReceived]:
@@ -178,42 +151,3 @@ class Evidence:
             for each in run.completions
             if self.is_before(sender.opened, each) and (not sender.returns or self.is_before(each, sender.returns[0]))
         ]
-
-    def missing(self, sender: Sender) -> list[EnqueueCalled]:
-        """What `enqueue` accepted and the backend never did, in the order of the calls.
-
-        A line that was a duplicate counts as there if the sender could not have known better: some answer had told it
-        where the backend stands, and its number was free by that.
-        """
-        return self.once("missing", sender, lambda: self._missing(sender))
-
-    def _missing(self, sender: Sender) -> list[EnqueueCalled]:
-        run = self.run(sender.run_id)
-        there = [line for line in run.lines if line.decision == "accepted" or self._is_blameless_duplicate(run, line)]
-        return without(sender.accepted, there)
-
-    def had_asked(self, run: Run, request: Request) -> bool:
-        """Whether the sender of a window had been told where the backend stands; a successor has to ask for itself."""
-        told = run.told_before(request.data_began)
-        if not told:
-            return False
-        opened = [each.opened for each in run.senders if self.is_before(each.opened, request.started)]
-        return not opened or self.is_before(opened[-1], told[-1].started)
-
-    def _is_blameless_duplicate(self, run: Run, line: LineReceived) -> bool:
-        if line.decision != "duplicate" or line.seq is None:
-            return False
-        if run.first_taken.get(line.seq, math.inf) < line.time:
-            return False  # its own earlier line; or another's, under a number that was given twice
-        began = self.requests[line.request].began
-        told = run.told_before(began)
-        if not told or (told[-1].last_told or 0) >= line.seq:
-            return False
-        return self.had_asked(run, self.requests[line.request])
-
-    def excuse(self, sender: Sender) -> bool:
-        """Whether something stood in the way of delivery, for good or until the deadline."""
-        run = self.run(sender.run_id)
-        if run.final_answers or any(state.complete for state in run.states):
-            return True
-        return self.trouble.stood_in_the_way(sender)

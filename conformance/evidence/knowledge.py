@@ -16,7 +16,7 @@ from fake_backend.faults import Latency
 
 if TYPE_CHECKING:
     from conformance.evidence.exchanges import Request, Run
-    from conformance.evidence.index import Evidence
+    from conformance.evidence.index import Index
     from fake_backend.faults import Fault
 
 _SURE = 0.75
@@ -27,11 +27,11 @@ def is_answered_in_time(fault: Fault) -> bool:
     return not (fault.takes_time or fault.loses_answer)
 
 
-class Hearing:
+class Knowledge:
     """What the senders of one run can know. It is made once for a run, and answers quickly."""
 
-    def __init__(self, evidence: Evidence, run: Run) -> None:
-        self._evidence = evidence
+    def __init__(self, index: Index, run: Run) -> None:
+        self._index = index
         self._run = run
         self.windows = sorted(run.data, key=lambda each: each.began)
         """The requests that carried events, in the order in which they were begun, whenever their lines were taken."""
@@ -42,10 +42,10 @@ class Hearing:
             if connection in uses:
                 self._next_use[uses[connection].number] = each
             uses[connection] = each
-        self._senders = [sender for sender in evidence.senders.values() if sender.run_id == run.run_id]
-        self._near = evidence.history.round_trip + evidence.history.slack
-        self._troubles = [(each.time, each.time + each.seconds) for each in evidence.of(NetworkTrouble)]
-        self._troubles += [(each.time, each.time) for each in evidence.of(BackendWentDown)]
+        self._senders = [sender for sender in index.senders.values() if sender.run_id == run.run_id]
+        self._near = index.history.round_trip + index.history.slack
+        self._troubles = [(each.time, each.time + each.seconds) for each in index.of(NetworkTrouble)]
+        self._troubles += [(each.time, each.time) for each in index.of(BackendWentDown)]
         # For each place in the order of first lines, which of the windows from there on was begun first.
         self._first_from: list[Request] = []
         for window in reversed(run.data):
@@ -78,7 +78,7 @@ class Hearing:
         # backend sees late what was sent long ago.
         seen = [began, *(line.time for line in request.lines), began if request.body is None else request.body.time]
         waits_since = max(seen) if not any(isinstance(fault, Latency) for fault in request.faults) else began
-        patience = _SURE * self._evidence.settings.request_timeout
+        patience = _SURE * self._index.history.settings.request_timeout
         return ended - waits_since <= patience and not self.was_disturbed(began, ended)
 
     def was_disturbed(self, began: float, ended: float) -> bool:
@@ -98,6 +98,14 @@ class Hearing:
         is_certain = following.began > request.ended and self.is_of_one_sender(request, following)
         return following if is_certain else None
 
+    def had_asked(self, request: Request) -> bool:
+        """Whether the sender of a window had been told where the backend stands; a successor has to ask for itself."""
+        told = self._run.told_before(request.data_began)
+        if not told:
+            return False
+        opened = [each.opened for each in self._run.senders if self._index.is_before(each.opened, request.started)]
+        return not opened or self._index.is_before(opened[-1], told[-1].started)
+
     def told_until(self, request: Request, following: Request) -> set[int]:
         """The numbers that the sender of `following` may go by: told by the answer to `request`, or by one after it."""
         return {each.last_told or 0 for each in self._run.told_between(request, following)}
@@ -111,6 +119,6 @@ class Hearing:
         return [
             sender.opened.sender
             for sender in self._senders
-            if self._evidence.is_before(sender.opened, request.started)
+            if self._index.is_before(sender.opened, request.started)
             and request.started.time <= sender.stop_returned + self._near
         ]

@@ -16,8 +16,11 @@ from fake_backend.faults import CloseOnReuse, Down, IdleCut
 from fake_backend.records import FaultStruck
 
 if TYPE_CHECKING:
-    from conformance.evidence.exchanges import Request, Sender
-    from conformance.evidence.index import Evidence
+    from collections.abc import Callable
+
+    from conformance.evidence.exchanges import Request, Run, Sender
+    from conformance.evidence.index import Index
+    from conformance.evidence.knowledge import Knowledge
 
 Interval: TypeAlias = "tuple[float, float]"
 
@@ -30,16 +33,22 @@ _JITTER = 1.25
 _ROUND_TRIPS_OF_A_STEP = 6
 
 
-class Trouble:
-    """The trouble of one history."""
+class Outages:
+    """What kept the senders of one history from delivering.
 
-    def __init__(self, evidence: Evidence) -> None:
-        self._evidence = evidence
-        self._settings = evidence.settings
-        self._late = evidence.history.round_trip + evidence.history.slack
+    Args:
+        index: The history.
+        knowledge: Gives what the senders of a run can know.
+    """
+
+    def __init__(self, index: Index, knowledge: Callable[[Run], Knowledge]) -> None:
+        self._index = index
+        self._knowledge = knowledge
+        self._settings = index.history.settings
+        self._late = index.history.round_trip + index.history.slack
         self._heard: dict[int, bool] = {}
-        self._idle_cuts = frozenset(struck.time for struck in _cuts_of_idle_connections(evidence))
-        self.outages = sorted(_outages(evidence))
+        self._idle_cuts = frozenset(struck.time for struck in _cuts_of_idle_connections(index))
+        self.intervals = sorted(_outages(index))
         """When the backend couldn't be reached, or an attempt may have failed without its having seen any of it."""
 
     @property
@@ -60,7 +69,7 @@ class Trouble:
         noticed, keeps nobody from reaching it.
         """
         # A loop, since every checker asks, and for most requests: any() would make a generator each time.
-        for began, ended in self.outages:
+        for began, ended in self.intervals:
             if began <= end + self._late and begin <= ended + self._late:
                 if ended < cuts_from and began in self._idle_cuts:
                     continue
@@ -75,9 +84,9 @@ class Trouble:
         return heard
 
     def _was_heard(self, request: Request) -> bool:
-        run = self._evidence.run(request.started.run_id or "")
+        run = self._index.run(request.started.run_id or "")
         began, ended = request.started.time, request.ended_at
-        arrives = ended + self._evidence.history.round_trip / 2
+        arrives = ended + self._index.history.round_trip / 2
         timeout = self._settings.stop_timeout
         # What comes after the last return of stop is told to nobody, and perhaps not what comes at its very deadline.
         if not any(
@@ -87,7 +96,7 @@ class Trouble:
             for each in run.senders
         ):
             return False
-        return self._evidence.hearing(run).is_surely_heard(request) and self.is_calm(began, ended)
+        return self._knowledge(run).is_surely_heard(request) and self.is_calm(began, ended)
 
     def went_well(self, request: Request) -> bool:
         """Whether a sender surely knows that all of a request succeeded, and so has nothing to wait for."""
@@ -95,7 +104,14 @@ class Trouble:
         all_of_it = request.kind != "data" or (was_taken and request.last_told == request.highest_seq)
         return request.succeeded and all_of_it and request.kind != "unknown" and self.was_heard(request)
 
-    def stood_in_the_way(self, sender: Sender, *, refusals_count: bool = True) -> bool:
+    def excuse(self, sender: Sender) -> bool:
+        """Whether something kept a sender from delivering, for good or until its deadline."""
+        run = self._index.run(sender.run_id)
+        if run.final_answers or any(state.complete for state in run.states):
+            return True
+        return self.held_up(sender)
+
+    def held_up(self, sender: Sender, *, refusals_count: bool = True) -> bool:
         """Whether a drain that took all its time was held up from outside, until the end and without a longer rest.
 
         Args:
@@ -112,10 +128,10 @@ class Trouble:
             _TOLERANCE * timeout, _LEAST_TOLERANCE + self._settings.flush_delay + _ROUND_TRIPS_OF_A_STEP * self._late
         )
         begin, end = sender.stop_called, min(sender.stop_returned, sender.stop_called + timeout)
-        held_up = [(began, ended + self.longest_attempt + self.longest_delay) for began, ended in self.outages]
+        held_up = [(began, ended + self.longest_attempt + self.longest_delay) for began, ended in self.intervals]
         held_up += [
             interval
-            for request in self._evidence.run(sender.run_id).requests
+            for request in self._index.run(sender.run_id).requests
             if (interval := self._held_up_by(request, refusals_count=refusals_count)) is not None
         ]
         return _longest_gap(held_up, begin, end) <= rest
@@ -128,7 +144,7 @@ class Trouble:
         deadline = sender.stop_called + self._settings.stop_timeout - self._late
         return any(
             asked is not None and asked.time <= sender.stop_returned and asked.time + asked.seconds > deadline
-            for asked in (request.retry_after for request in self._evidence.run(sender.run_id).requests)
+            for asked in (request.retry_after for request in self._index.run(sender.run_id).requests)
         )
 
     def _held_up_by(self, request: Request, *, refusals_count: bool) -> Interval | None:
@@ -147,18 +163,18 @@ class Trouble:
         return began, ended + max(self.longest_delay, asked)
 
 
-def _cuts_of_idle_connections(evidence: Evidence) -> list[FaultStruck]:
+def _cuts_of_idle_connections(index: Index) -> list[FaultStruck]:
     """The cuts of connections over which nothing was under way, as far as the backend saw."""
     return [
         struck
-        for struck in evidence.of(FaultStruck)
-        if isinstance(struck.fault, IdleCut) and evidence.requests[struck.request].answer is not None
+        for struck in index.of(FaultStruck)
+        if isinstance(struck.fault, IdleCut) and index.requests[struck.request].answer is not None
     ]
 
 
-def _outages(evidence: Evidence) -> list[Interval]:
-    found = [(record.time, record.time + record.seconds) for record in evidence.of(NetworkTrouble)]
-    for struck in evidence.of(FaultStruck):
+def _outages(index: Index) -> list[Interval]:
+    found = [(record.time, record.time + record.seconds) for record in index.of(NetworkTrouble)]
+    for struck in index.of(FaultStruck):
         match struck.fault:
             case Down(seconds=seconds):
                 found.append((struck.time, struck.time + seconds))
@@ -167,9 +183,9 @@ def _outages(evidence: Evidence) -> list[Interval]:
                 found.append((struck.time, struck.time))
             case _:
                 pass
-    went = [record.time for record in evidence.of(BackendWentDown)]
-    came = [record.time for record in evidence.of(BackendCameUp)]
-    found += [(at, next((up for up in came if up >= at), evidence.ended)) for at in went]
+    went = [record.time for record in index.of(BackendWentDown)]
+    came = [record.time for record in index.of(BackendCameUp)]
+    found += [(at, next((up for up in came if up >= at), index.ended)) for at in went]
     return found
 
 

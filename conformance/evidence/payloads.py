@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -29,47 +28,7 @@ _WEB_ASCII, _WEB_BEYOND = "<>&", "\u2028\u2029"
 _ESCAPED_BY_SOME = "<>&'/\\"
 _WRITTEN_IN_ONE_WAY = frozenset({str, int, bool, type(None)})
 
-_MOST_REMEMBERED = 20_000
-_NOTHING: dict[str, Any] = {}
 
-
-def _once_an_event(find: Callable[[dict[str, Any]], Found]) -> Callable[[dict[str, Any]], Found]:
-    """Remember what was found about an event, since every checker asks for most events of a history, and often.
-
-    Events are those of records, which don't change any more. They can't be hashed; while one is kept, no other has its
-    id.
-    """
-    remembered: dict[int, Found] = {}
-    kept: list[dict[str, Any]] = []
-
-    @functools.wraps(find)
-    def find_once(event: dict[str, Any]) -> Found:
-        found = remembered.get(id(event))
-        if found is None:
-            if len(kept) >= _MOST_REMEMBERED:
-                remembered.clear()
-                kept.clear()
-            found = remembered[id(event)] = find(event)
-            kept.append(event)
-        return found
-
-    return find_once
-
-
-def without(calls: list[EnqueueCalled], lines: Iterable[LineReceived]) -> list[EnqueueCalled]:
-    """The calls that no line accounts for. Of calls with equal events each line accounts for one."""
-    there = Counter(content(line.event) for line in lines if line.event is not None)
-    left = []
-    for call in calls:
-        key = content(call.event or _NOTHING)
-        if there.get(key, 0) > 0:
-            there[key] -= 1
-        else:
-            left.append(call)
-    return left
-
-
-@_once_an_event
 def content(event: dict[str, Any]) -> str:
     """An event in a form that is equal for equal events: keys in one order, and 1.0 the same number as 1.
 
@@ -78,7 +37,6 @@ def content(event: dict[str, Any]) -> str:
     return _written(event if _is_plain(event) else _numbers_alike(event))
 
 
-@_once_an_event
 def compact_size(event: dict[str, Any]) -> int:
     """The fewest bytes in which a sender may write an event: no spaces, no escape that JSON doesn't ask for.
 
@@ -91,16 +49,10 @@ def compact_size(event: dict[str, Any]) -> int:
         return _bytes_of(_compact(alike))  # a lone surrogate, which msgspec can't write
 
 
-@_once_an_event
 def largest_size(event: dict[str, Any]) -> int:
     """The most bytes in which a sender may write an event: with spaces, and all escaped that any writer escapes."""
     text = json.dumps(_map_floats(event, lambda _: 10 ** (_LONGEST_FLOAT - 1)))
     return len(text) + (_ESCAPED - 1) * sum(map(text.count, _ESCAPED_BY_SOME))
-
-
-def surely_fits(event: dict[str, Any], room: int) -> bool:
-    """Whether an event takes no more than so many bytes, however it is written; told at little cost, and cautiously."""
-    return _MOST_FOR_A_CHARACTER * len(content(event)) <= room
 
 
 def _is_plain(event: dict[str, Any]) -> bool:
@@ -122,7 +74,6 @@ def _bytes_of(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode(errors="backslashreplace"))
 
 
-@_once_an_event
 def _sizes_in_styles(event: dict[str, Any]) -> tuple[int, int, int]:
     """The bytes of an event in each of the usual ways to write text.
 
@@ -137,6 +88,54 @@ def _sizes_in_styles(event: dict[str, Any]) -> tuple[int, int, int]:
     return raw, len(_compact_in_ascii(event)), web_safe
 
 
+def _once_an_event(find: Callable[[dict[str, Any]], Found]) -> Callable[[dict[str, Any] | None], Found]:
+    """Make of a function of an event one that is called only once for each; no event at all is like an empty one."""
+    remembered: dict[int, Found] = {}
+    kept: list[dict[str, Any] | None] = []
+
+    def find_once(event: dict[str, Any] | None) -> Found:
+        found = remembered.get(id(event))
+        if found is None:
+            kept.append(event)
+            found = remembered[id(event)] = find(event or {})
+        return found
+
+    return find_once
+
+
+class Payloads:
+    """The events of one history by what is in them, each looked at only once: every rule asks for most, and often.
+
+    Events can't be hashed, so each is known by its id. It is kept for as long as what was found about it, so no other
+    event has its id; being those of records, none of them changes. What is found here belongs to one history, and goes
+    with it.
+    """
+
+    def __init__(self) -> None:
+        self.content = _once_an_event(content)
+        """As `content`, for an event or the lack of one; likewise the others."""
+        self.compact_size = _once_an_event(compact_size)
+        self.largest_size = _once_an_event(largest_size)
+        self.sizes_in_styles = _once_an_event(_sizes_in_styles)
+        self.shape = _once_an_event(_shape)
+
+    def surely_fits(self, event: dict[str, Any], room: int) -> bool:
+        """Whether an event takes at most `room` bytes, however it is written; cheap, and cautious."""
+        return _MOST_FOR_A_CHARACTER * len(self.content(event)) <= room
+
+    def without(self, calls: list[EnqueueCalled], lines: Iterable[LineReceived]) -> list[EnqueueCalled]:
+        """Return the calls that no line accounts for. Of calls with equal events each line accounts for one."""
+        there = Counter(self.content(line.event) for line in lines if line.event is not None)
+        left = []
+        for call in calls:
+            key = self.content(call.event)
+            if there.get(key, 0) > 0:
+                there[key] -= 1
+            else:
+                left.append(call)
+        return left
+
+
 class Handwriting:
     """How the writer of some lines writes, so that the size of a line that it would write can be told.
 
@@ -144,13 +143,14 @@ class Handwriting:
     of the ways in which texts are usually written, those count that explain the size of every such line.
     """
 
-    def __init__(self, lines: Iterable[LineReceived]) -> None:
+    def __init__(self, lines: Iterable[LineReceived], payloads: Payloads) -> None:
+        self._payloads = payloads
         around: dict[str, tuple[set[int], set[int], set[int]]] = {}
         for line in lines:
             if line.event is None or line.seq is None:
                 continue
-            of_styles = around.setdefault(_shape(line.event), (set(), set(), set()))
-            for sizes, size in zip(of_styles, _sizes_in_styles(line.event), strict=True):
+            of_styles = around.setdefault(payloads.shape(line.event), (set(), set(), set()))
+            for sizes, size in zip(of_styles, payloads.sizes_in_styles(line.event), strict=True):
                 sizes.add(line.size - len(str(line.seq)) - size)
         self._around = around
 
@@ -159,15 +159,15 @@ class Handwriting:
 
         None where there was no line of its shape, or no usual way explains those that there were.
         """
+        known = self._around.get(self._payloads.shape(event), ())
         sizes = [
             size + next(iter(around))
-            for around, size in zip(self._around.get(_shape(event), ()), _sizes_in_styles(event), strict=False)
+            for around, size in zip(known, self._payloads.sizes_in_styles(event), strict=False)
             if len(around) == 1
         ]
         return (min(sizes), max(sizes)) if sizes else None
 
 
-@_once_an_event
 def _shape(event: dict[str, Any]) -> str:
     """What an event is made of, but for its texts and integers: equal for those that differ in these alone."""
     return _written(_without_texts(event))

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 
 from conformance.capabilities import ABILITIES
 from conformance.errors import AdapterError, SuiteError, UnknownScenarioError
+from conformance.evidence.facts import Facts
 from conformance.evidence.history import AdapterSaid, CutShort
-from conformance.evidence.index import Evidence
+from conformance.evidence.index import Index
 from conformance.rules.catalogue import RULES, Level, rule_of
 from conformance.rules.findings import Findings, Violation
 from conformance.simulation import SimulationError
@@ -155,14 +156,14 @@ def examine(history: History, rules: Iterable[Rule] = RULES) -> list[Findings]:
 
     Rules of a capability are held against senders that claim it, and only then.
     """
-    evidence = Evidence(history)
-    claimed = frozenset().union(*(sender.opened.capabilities for sender in evidence.senders.values()))
+    facts = Facts(history)
+    claimed = frozenset().union(*(sender.opened.capabilities for sender in facts.index.senders.values()))
     results = []
     for rule in rules:
         if rule.capability is not None and rule.capability not in claimed:
             continue
         found = Findings(rule.id)
-        rule.check(evidence, found)
+        rule.check(facts, found)
         results.append(found)
     return results
 
@@ -331,5 +332,5 @@ def claimed_capabilities(world: World, factory: Factory, scenario: Scenario) -> 
         AdapterError: The factory is none.
         SimulationError: The sender does what can't be simulated.
     """
-    evidence = Evidence(world.perform(scenario, factory))
-    return next(iter(evidence.senders.values())).opened.capabilities
+    index = Index(world.perform(scenario, factory))
+    return next(iter(index.senders.values())).opened.capabilities

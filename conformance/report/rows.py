@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from conformance.evidence.history import AnyRecord
-    from conformance.evidence.index import Evidence
+    from conformance.evidence.index import Index
     from conformance.report.model import Lane, MomentKind, Tone
 
 _WORDS_OF_A_MOMENT = 3
@@ -96,11 +96,11 @@ def _belongs(draft: Draft, record: AnyRecord, *, is_marked: bool, marked: Mappin
 class Teller:
     """Tells the rows of one history."""
 
-    def __init__(self, evidence: Evidence, marked: Mapping[int, str]) -> None:
-        self._evidence = evidence
+    def __init__(self, index: Index, marked: Mapping[int, str]) -> None:
+        self._index = index
         self._marked = marked
-        self._began = evidence.history.began
-        self._retries = dict(_retries(evidence))
+        self._began = index.history.began
+        self._retries = dict(_retries(index))
 
     def moment(self, draft: Draft) -> Moment:
         """The row of a draft."""
@@ -164,17 +164,17 @@ class Teller:
                 return "answer", "backend", None, "plain", f"{first.request}: asks to wait {first.seconds:g} s"
 
     def _by(self, sender: int) -> str:
-        return f"{sender}: " if len(self._evidence.senders) > 1 else ""
+        return f"{sender}: " if len(self._index.senders) > 1 else ""
 
     def _request(self, started: RequestStarted) -> str:
-        kind = self._evidence.requests[started.request].kind
+        kind = self._index.requests[started.request].kind
         what = {"data": "events", "unknown": "nothing seen of its body"}.get(kind, kind)
         retry = self._retries[started.request]
         return f"{started.request}: {what}, retry {retry}" if retry else f"{started.request}: {what}"
 
     def _answer(self, draft: Draft) -> tuple[MomentKind, Lane, Lane | None, Tone, str]:
         sent = draft.first
-        request = self._evidence.requests[sent.request]
+        request = self._index.requests[sent.request]
         told = request.last_told if request.answer is sent else None
         asked = "".join(f", wait {each.seconds:g} s" for each in draft.records[1:])
         succeeded = told is not None and request.succeeded
@@ -186,14 +186,14 @@ class Teller:
         return "answer", "backend", "sender", "good" if succeeded else "bad", label
 
 
-def _retries(evidence: Evidence) -> Iterator[tuple[int, int]]:
+def _retries(index: Index) -> Iterator[tuple[int, int]]:
     """For each request, how many before it, of the same run and in a row, ended without success."""
     failed: dict[str | None, int] = {}
-    for record in evidence.history.records:
+    for record in index.history.records:
         if isinstance(record, RequestStarted):
             yield record.request, failed.get(record.run_id, 0)
         elif isinstance(record, AnswerSent | RequestBroken):
-            request = evidence.requests[record.request]
+            request = index.requests[record.request]
             if request.end is record:
                 run = request.started.run_id
                 failed[run] = 0 if request.succeeded else failed.get(run, 0) + 1

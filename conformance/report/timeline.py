@@ -6,7 +6,7 @@ from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 from conformance.evidence.history import BackendCameUp, BackendWentDown, NetworkTrouble
-from conformance.evidence.index import Evidence
+from conformance.evidence.index import Index
 from conformance.report.model import Omission, Span, Timeline
 from conformance.report.rows import Teller, drafts_of
 from fake_backend.records import AnswerSent, RequestBroken, RequestStarted
@@ -27,11 +27,11 @@ def timeline_of(history: History, marked: Mapping[int, str], *, most: int) -> Ti
     A history of more than `most` rows is cut: what is drawn is the neighbourhood of the marked records, with the
     beginnings and ends of their requests; its beginning and its end where none is marked.
     """
-    evidence = Evidence(history)
+    index = Index(history)
     drafts = drafts_of(history.records, marked)
     anchors = {row for row, draft in enumerate(drafts) if any(place in marked for place in draft.places)}
     kept = _excerpt(len(drafts), anchors, _companions(drafts, anchors), most)
-    teller = Teller(evidence, marked)
+    teller = Teller(index, marked)
     began = history.began
     rows: list[Moment | Omission] = []
     where: list[int] = []

@@ -1,1 +1,1 @@
-"""The checkers: for each rule, a pure function from the evidence of one history to what contradicts the rule in it."""
+"""The checkers: for each rule, a pure function from the facts of one history to what contradicts the rule in it."""

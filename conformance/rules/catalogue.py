@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeAlias
 
-    from conformance.evidence.index import Evidence
+    from conformance.evidence.facts import Facts
     from conformance.rules.findings import Findings
 
-    Checker: TypeAlias = Callable[[Evidence, Findings], None]
+    Checker: TypeAlias = Callable[[Facts, Findings], None]
 
 
 class Level(StrEnum):
@@ -45,7 +45,7 @@ class Rule:
         why: How that shows in production.
         causes: What commonly breaks it.
         fix: What to do about it.
-        check: Judges the evidence of one history, however it came about.
+        check: Judges the facts of one history, however it came about.
         capability: What a sender must claim to be bound by it.
     """
 

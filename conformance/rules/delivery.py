@@ -5,15 +5,12 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from conformance.evidence.alterations import arrived_altered
-from conformance.evidence.losses import changes, lost_events
-from conformance.evidence.payloads import content
 from fake_backend.faults import Duplicate
 from fake_backend.records import LineReceived
 
 if TYPE_CHECKING:
     from conformance.evidence.exchanges import Request, Run, Sender
-    from conformance.evidence.index import Evidence
+    from conformance.evidence.facts import Facts
     from conformance.rules.findings import Findings
     from fake_backend.records import StateSet
 
@@ -23,13 +20,13 @@ _TOO_LARGE = 413
 _REFUSED = frozenset({400, 413})
 
 
-def nothing_is_lost(evidence: Evidence, found: Findings) -> None:
+def nothing_is_lost(facts: Facts, found: Findings) -> None:
     """DLV-1: what `enqueue` accepted is accepted by the backend, or reported as dropped or undelivered."""
-    for sender in evidence.senders.values():
+    for sender in facts.index.senders.values():
         found.count(len(sender.accepted))
-        missing = lost_events(evidence, sender)
-        if missing and not evidence.excuse(sender):
-            altered = arrived_altered(evidence, evidence.run(sender.run_id))
+        missing = facts.losses.of(sender)
+        if missing and not facts.outages.excuse(sender):
+            altered = facts.alterations.accepted(facts.index.run(sender.run_id))
             elsewise = sum((call.sender, call.call) in altered for call in missing)
             hint = f"; in another form {elsewise} may be (see WIRE-4)" if elsewise else ""
             found.violate(
@@ -39,23 +36,23 @@ def nothing_is_lost(evidence: Evidence, found: Findings) -> None:
                 *sender.returns[:1],
             )
         elif "drain-report" in sender.opened.capabilities and sender.returns:
-            _check_that_the_report_adds_up(evidence, sender, found)
+            _check_that_the_report_adds_up(facts, sender, found)
 
 
-def _check_that_the_report_adds_up(evidence: Evidence, sender: Sender, found: Findings) -> None:
-    missing = len(lost_events(evidence, sender))
+def _check_that_the_report_adds_up(facts: Facts, sender: Sender, found: Findings) -> None:
+    missing = len(facts.losses.of(sender))
     returned = sender.returns[0]
     if returned.report is None:
         found.violate("stop gave no report, though the sender claims the capability drain-report", returned)
         return
     report = returned.report
-    called = [call for call in sender.enqueues if evidence.is_before(call, returned)]
+    called = [call for call in sender.enqueues if facts.index.is_before(call, returned)]
     accepted = [call for call in called if call.outcome == "accepted"]
     dropped = sum(report.dropped.values())
     total = report.delivered + report.undelivered + dropped
     # Of those that are refused while it drains, a report that is made meanwhile knows some.
     stopped = sender.stops[0] if sender.stops else returned
-    in_time = [call for call in called if evidence.is_before(call, stopped)]
+    in_time = [call for call in called if facts.index.is_before(call, stopped)]
     if total != len(accepted) and not len(in_time) <= total <= len(called):
         found.violate(
             f"the report speaks of {total} events ({report.delivered} delivered, {report.undelivered} undelivered, "
@@ -70,20 +67,20 @@ def _check_that_the_report_adds_up(evidence: Evidence, sender: Sender, found: Fi
         )
 
 
-def nothing_is_doubled(evidence: Evidence, found: Findings) -> None:
+def nothing_is_doubled(facts: Facts, found: Findings) -> None:
     """DLV-2: no event is accepted twice. What the backend forgot was not accepted."""
-    for run in evidence.runs.values():
-        known = evidence.enqueued.get(run.run_id, {})
+    for run in facts.index.runs.values():
+        known = facts.index.enqueued.get(run.run_id, {})
         there: dict[str, list[LineReceived]] = {}
-        for record in changes(evidence, run):
+        for record in run.changes:
             if not isinstance(record, LineReceived):
                 there = _what_is_left(there, record)
                 continue
             found.count()
-            key = content(record.event or {})
+            key = facts.content(record.event)
             lines = there.setdefault(key, [])
             lines.append(record)
-            if len(lines) == max(len(known.get(key, ())), 1) + 1 and not _is_taken_too_late(evidence, run, *lines[-2:]):
+            if len(lines) == max(len(known.get(key, ())), 1) + 1 and not _is_taken_too_late(facts, run, *lines[-2:]):
                 found.violate(
                     f"an event was accepted twice, as number {lines[0].seq} and as number {record.seq}",
                     lines[0],
@@ -96,14 +93,14 @@ def _what_is_left(there: dict[str, list[LineReceived]], state: StateSet) -> dict
     return {key: [line for line in lines if (line.seq or 0) <= state.last_accepted_seq] for key, lines in there.items()}
 
 
-def _is_taken_too_late(evidence: Evidence, run: Run, line: LineReceived, other: LineReceived) -> bool:
+def _is_taken_too_late(facts: Facts, run: Run, line: LineReceived, other: LineReceived) -> bool:
     """Whether the first of two attempts to deliver an event was taken when its sender could no longer know of it.
 
     An event keeps its number, and then the backend sees the duplicate. It gets another one rightly if the event before
     it is dropped, having been refused, or if the backend says a number that others have moved; and if the earlier
     attempt, which was not taken by then, is taken after all, there is nothing that a sender could have done.
     """
-    earlier, later = sorted((evidence.requests[each.request] for each in (line, other)), key=lambda each: each.began)
+    earlier, later = sorted((facts.index.requests[each.request] for each in (line, other)), key=lambda each: each.began)
     taken = line if line.request == earlier.number else other
     if earlier.answer is not None and earlier.answer.status == _CONFLICT and earlier.last_told is not None:
         return earlier.last_told > earlier.highest_seq  # it was told that nothing was taken, and by whom the rest was
@@ -112,30 +109,30 @@ def _is_taken_too_late(evidence: Evidence, run: Run, line: LineReceived, other: 
         for each in run.requests
         if each.answer is not None and each.answer.status in _REFUSED and earlier.began < each.ended < later.data_began
     ]
-    if any(evidence.is_before(each.answer, taken) for each in refusals):
+    if any(facts.index.is_before(each.answer, taken) for each in refusals):
         return True  # whatever number it is told after that, it has given each of them twice
     told = run.told_before(later.data_began)
-    if not told or told[-1].answer is None or evidence.is_before(taken, told[-1].answer):
+    if not told or told[-1].answer is None or facts.index.is_before(taken, told[-1].answer):
         return False
     is_moved = any(
-        evidence.is_before(earlier.started, state) and evidence.is_before(state, other) for state in run.states
+        facts.index.is_before(earlier.started, state) and facts.index.is_before(state, other) for state in run.states
     )
     return is_moved or bool(refusals)
 
 
-def order_is_kept(evidence: Evidence, found: Findings) -> None:
+def order_is_kept(facts: Facts, found: Findings) -> None:
     """DLV-3: the accepted order is the order of `enqueue`."""
-    for sender, run in evidence.pairs():
+    for sender, run in facts.index.pairs():
         order = {
-            content(call.event or {}): call
+            facts.content(call.event): call
             for call in sender.accepted
             # Of equal events nobody can say which one a line is.
-            if evidence.is_one_of_a_kind(run.run_id, content(call.event or {}))
+            if facts.index.is_unique(run.run_id, facts.content(call.event))
         }
         first_time = []
         seen = set()
         for line in run.lines:
-            key = content(line.event or {})
+            key = facts.content(line.event)
             if line.decision == "duplicate" and run.states:
                 # Another writer's number, under which the backend seemed to have it; nobody knows what comes of that.
                 seen.add(key)
@@ -154,10 +151,10 @@ def order_is_kept(evidence: Evidence, found: Findings) -> None:
                 )
 
 
-def a_prefix_is_kept(evidence: Evidence, found: Findings) -> None:
+def a_prefix_is_kept(facts: Facts, found: Findings) -> None:
     """DLV-4: a prefix that was accepted is kept, and the rest is sent again."""
-    for run in evidence.runs.values():
-        hearing = evidence.hearing(run)
+    for run in facts.index.runs.values():
+        knowledge = facts.knowledge(run)
         for request in run.data:
             last, first = request.last_told, request.first_seq
             if last is None or first is None or last < first or not _says_a_prefix(request):
@@ -167,12 +164,12 @@ def a_prefix_is_kept(evidence: Evidence, found: Findings) -> None:
             if last >= request.highest_seq and not is_limit:
                 continue
             found.count()
-            following = hearing.next_window(request)
+            following = knowledge.next_window(request)
             if following is None:
-                _check_that_the_rest_was_sent(evidence, run, request, found)
+                _check_that_the_rest_was_sent(facts, run, request, found)
                 continue
-            _check_that_the_prefix_is_kept(evidence, run, request, following, found)
-            told = hearing.told_until(request, following)
+            _check_that_the_prefix_is_kept(facts, run, request, following, found)
+            told = knowledge.told_until(request, following)
             if following.first_seq is not None and following.first_seq - 1 not in told:
                 found.violate(
                     f"numbers {first} to {last} of a window were accepted and the rest was not, and the next window "
@@ -186,14 +183,14 @@ def _says_a_prefix(request: Request) -> bool:
     return request.answer is not None and (request.answer.status in _SUCCESS or request.answer.status in _REFUSED)
 
 
-def _check_that_the_rest_was_sent(evidence: Evidence, run: Run, request: Request, found: Findings) -> None:
+def _check_that_the_rest_was_sent(facts: Facts, run: Run, request: Request, found: Findings) -> None:
     """Where no window followed, what was left of this one is lost."""
     lines = [line for line in request.lines if (line.seq or 0) > (request.last_told or 0)]
-    rest = {content(line.event or {}) for line in lines}
-    for sender in evidence.senders.values():
-        if sender.run_id != run.run_id or evidence.excuse(sender):
+    rest = {facts.content(line.event) for line in lines}
+    for sender in facts.index.senders.values():
+        if sender.run_id != run.run_id or facts.outages.excuse(sender):
             continue
-        if any(content(call.event or {}) in rest for call in lost_events(evidence, sender)):
+        if any(facts.content(call.event) in rest for call in facts.losses.of(sender)):
             found.violate(
                 f"numbers {request.first_seq} to {request.last_told} of a window were accepted, "
                 "and the rest was never sent again",
@@ -203,17 +200,17 @@ def _check_that_the_rest_was_sent(evidence: Evidence, run: Run, request: Request
 
 
 def _check_that_the_prefix_is_kept(
-    evidence: Evidence, run: Run, request: Request, following: Request, found: Findings
+    facts: Facts, run: Run, request: Request, following: Request, found: Findings
 ) -> None:
     """A number of the prefix may not be sent again (which the first number tells), nor may its event under another."""
     kept = {
-        content(line.event): line
+        facts.content(line.event): line
         for line in request.lines
         if line.event is not None and (line.seq or 0) <= (request.last_told or 0)
     }
     for line in following.lines:
-        key = content(line.event or {})
-        if key in kept and kept[key].seq != line.seq and evidence.is_one_of_a_kind(run.run_id, key):
+        key = facts.content(line.event)
+        if key in kept and kept[key].seq != line.seq and facts.index.is_unique(run.run_id, key):
             found.violate(
                 f"number {kept[key].seq} of a window was accepted, and its event is sent again as {line.seq}",
                 kept[key],
@@ -222,17 +219,17 @@ def _check_that_the_prefix_is_kept(
             )
 
 
-def a_duplicate_is_delivered(evidence: Evidence, found: Findings) -> None:
+def a_duplicate_is_delivered(facts: Facts, found: Findings) -> None:
     """DLV-5: a 200 that says `duplicate` counts as delivery, once it is heard."""
-    for run in evidence.runs.values():
-        hearing = evidence.hearing(run)
+    for run in facts.index.runs.values():
+        knowledge = facts.knowledge(run)
         settled: dict[str, tuple[Request, LineReceived]] = {}
-        for request in hearing.windows:
+        for request in knowledge.windows:
             for line in request.lines:
-                key = content(line.event or {})
-                if key in settled and evidence.is_one_of_a_kind(run.run_id, key):
+                key = facts.content(line.event)
+                if key in settled and facts.index.is_unique(run.run_id, key):
                     answered, earlier = settled[key]
-                    if request.began > answered.ended and hearing.is_of_one_sender(answered, request):
+                    if request.began > answered.ended and knowledge.is_of_one_sender(answered, request):
                         found.violate(
                             f"number {earlier.seq} was answered as a duplicate, and its event was sent again "
                             f"as {line.seq}",
@@ -241,10 +238,10 @@ def a_duplicate_is_delivered(evidence: Evidence, found: Findings) -> None:
                             line,
                         )
             duplicates = _duplicates_told(request)
-            if duplicates and hearing.is_surely_heard(request):
+            if duplicates and knowledge.is_surely_heard(request):
                 found.count(len(duplicates))
                 for line in duplicates:
-                    settled.setdefault(content(line.event or {}), (request, line))
+                    settled.setdefault(facts.content(line.event), (request, line))
 
 
 def _duplicates_told(request: Request) -> list[LineReceived]:
@@ -259,16 +256,16 @@ def _duplicates_told(request: Request) -> list[LineReceived]:
     ]
 
 
-def success_without_a_number_is_no_acknowledgement(evidence: Evidence, found: Findings) -> None:
+def success_without_a_number_is_no_acknowledgement(facts: Facts, found: Findings) -> None:
     """DLV-6: a 2xx that doesn't say how far it got acknowledges nothing."""
-    for sender, run in evidence.pairs():
-        missing = lost_events(evidence, sender)
+    for sender, run in facts.index.pairs():
+        missing = facts.losses.of(sender)
         for request in run.requests:
             answer = request.answer
             if answer is None or answer.status not in _SUCCESS or request.last_told is not None:
                 continue
             found.count()
-            if missing and not evidence.excuse(sender):
+            if missing and not facts.outages.excuse(sender):
                 found.violate(
                     f"a {answer.status} that didn't say how far it got was taken for an acknowledgement: "
                     f"{len(missing)} events never were at the backend",
@@ -277,16 +274,16 @@ def success_without_a_number_is_no_acknowledgement(evidence: Evidence, found: Fi
                 )
 
 
-def only_what_was_sent_is_acknowledged(evidence: Evidence, found: Findings) -> None:
+def only_what_was_sent_is_acknowledged(facts: Facts, found: Findings) -> None:
     """DLV-7: an acknowledgement beyond what was sent never discards what was not sent."""
-    for sender, run in evidence.pairs():
-        ever_sent = {content(line.event) for line in run.lines if line.event is not None}
-        never_sent = [call for call in lost_events(evidence, sender) if content(call.event or {}) not in ever_sent]
+    for sender, run in facts.index.pairs():
+        ever_sent = {facts.content(line.event) for line in run.lines if line.event is not None}
+        never_sent = [call for call in facts.losses.of(sender) if facts.content(call.event) not in ever_sent]
         for request in run.data:
             if not request.succeeded or (request.last_told or 0) <= request.highest_seq:
                 continue
             found.count()
-            if never_sent and not evidence.excuse(sender):
+            if never_sent and not facts.outages.excuse(sender):
                 found.violate(
                     f"an answer acknowledged number {request.last_told} when {request.highest_seq} was the last that "
                     f"was sent, and {len(never_sent)} events were never sent at all",
@@ -295,18 +292,18 @@ def only_what_was_sent_is_acknowledged(evidence: Evidence, found: Findings) -> N
                 )
 
 
-def runs_do_not_mix(evidence: Evidence, found: Findings) -> None:
+def runs_do_not_mix(facts: Facts, found: Findings) -> None:
     """DLV-8: an event of one run never goes out in another's stream."""
-    if len(evidence.senders) <= 1:
+    if len(facts.index.senders) <= 1:
         return
-    for run in evidence.runs.values():
-        own = evidence.enqueued.get(run.run_id, {})
+    for run in facts.index.runs.values():
+        own = facts.index.enqueued.get(run.run_id, {})
         for line in run.lines:
             found.count()
-            key = content(line.event or {})
+            key = facts.content(line.event)
             if key in own:
                 continue
-            for run_id, events in evidence.enqueued.items():
+            for run_id, events in facts.index.enqueued.items():
                 if run_id != run.run_id and key in events:
                     found.violate(
                         f"an event that was enqueued for run {run_id} went out for run {run.run_id}",

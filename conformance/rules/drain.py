@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from conformance.evidence.alterations import altered_lines, arrived_altered
-from conformance.evidence.losses import lost_events
-from conformance.evidence.payloads import content
 from fake_backend.faults import Partial, Status
 from fake_backend.records import RequestStarted
 
 if TYPE_CHECKING:
     from conformance.evidence.exchanges import Request, Run, Sender
+    from conformance.evidence.facts import Facts
     from conformance.evidence.history import AnyRecord, EnqueueCalled
-    from conformance.evidence.index import Evidence
     from conformance.rules.findings import Findings
     from fake_backend.records import AnswerSent, CompletionReceived
 
@@ -25,13 +22,13 @@ _ENOUGH_TO_KNOW = 3
 _CONFLICT = 409
 
 
-def stop_delivers_and_completes(evidence: Evidence, found: Findings) -> None:
+def stop_delivers_and_completes(facts: Facts, found: Findings) -> None:
     """DRN-1: `stop` delivers everything buffered, then completes the run at the last number accepted."""
-    for sender, run in evidence.pairs():
-        if not sender.stops or not sender.stops[0].complete or evidence.excuse(sender):
+    for sender, run in facts.index.pairs():
+        if not sender.stops or not sender.stops[0].complete or facts.outages.excuse(sender):
             continue
         found.count()
-        missing = _without_altered(evidence, run, lost_events(evidence, sender))
+        missing = _without_altered(facts, run, facts.losses.of(sender))
         if missing:
             found.violate(
                 f"stop returned in time, and {_events(missing, ' is', ' are')} not at the backend, though buffered",
@@ -43,9 +40,9 @@ def stop_delivers_and_completes(evidence: Evidence, found: Findings) -> None:
             found.violate("stop returned, and the run is not complete", sender.stops[0], *sender.returns[:1])
 
 
-def _without_altered(evidence: Evidence, run: Run, calls: list[EnqueueCalled]) -> list[EnqueueCalled]:
+def _without_altered(facts: Facts, run: Run, calls: list[EnqueueCalled]) -> list[EnqueueCalled]:
     """Leave out the events that seem to be there in another form, for WIRE-4 and DLV-1 to tell."""
-    altered = arrived_altered(evidence, run)
+    altered = facts.alterations.accepted(run)
     return [call for call in calls if (call.sender, call.call) not in altered]
 
 
@@ -64,17 +61,17 @@ def _was_misled(run: Run) -> bool:
     )
 
 
-def completion_comes_last(evidence: Evidence, found: Findings) -> None:
+def completion_comes_last(facts: Facts, found: Findings) -> None:
     """DRN-2: completion never goes out before everything before it has been sent, and takes effect once."""
-    for sender, run in evidence.pairs():
+    for sender, run in facts.index.pairs():
         sent: set[str] = set()
-        altered = {content(line.event or {}): call for line, call in altered_lines(evidence, run) if call is not None}
+        altered = {facts.content(line.event): call for line, call in facts.alterations.lines(run) if call is not None}
         # A sender may be done with what it dropped rightly, and with what others' numbers seem to have delivered.
-        arrived = {call.call for call in sender.accepted} - {call.call for call in evidence.missing(sender)}
-        wanted = arrived | {call.call for call in lost_events(evidence, sender)}
-        completions = iter(evidence.completions_of(sender, run))
+        arrived = {call.call for call in sender.accepted} - {call.call for call in facts.losses.missing(sender)}
+        wanted = arrived | {call.call for call in facts.losses.of(sender)}
+        completions = iter(facts.index.completions_of(sender, run))
         completion = next(completions, None)
-        for record in evidence.history.records:
+        for record in facts.history.records:
             if completion is None:
                 break
             if record is completion:
@@ -82,7 +79,9 @@ def completion_comes_last(evidence: Evidence, found: Findings) -> None:
                 unsent = [
                     call
                     for call in sender.accepted
-                    if content(call.event or {}) not in sent and not run.is_poison(call) and call.call in wanted
+                    if facts.content(call.event) not in sent
+                    and not facts.poison.includes(run, call)
+                    and call.call in wanted
                 ]
                 if unsent:
                     found.violate(
@@ -93,16 +92,16 @@ def completion_comes_last(evidence: Evidence, found: Findings) -> None:
                 completion = next(completions, None)
             elif isinstance(record, RequestStarted):
                 # What a request carries was sent when it began, whenever a slow backend takes it.
-                request = evidence.requests[record.request]
-                carried = {content(line.event) for line in request.lines if line.event is not None}
-                sent |= carried | {content(altered[key].event or {}) for key in carried & altered.keys()}
+                request = facts.index.requests[record.request]
+                carried = {facts.content(line.event) for line in request.lines if line.event is not None}
+                sent |= carried | {facts.content(altered[key].event) for key in carried & altered.keys()}
 
 
-def stop_returns_by_its_deadline(evidence: Evidence, found: Findings) -> None:
+def stop_returns_by_its_deadline(facts: Facts, found: Findings) -> None:
     """DRN-3: `stop` returns by its deadline, whatever the backend does."""
-    timeout = evidence.settings.stop_timeout
-    limit = timeout + max(_TOLERANCE * timeout, _LEAST_TOLERANCE) + evidence.history.slack
-    for sender in evidence.senders.values():
+    timeout = facts.settings.stop_timeout
+    limit = timeout + max(_TOLERANCE * timeout, _LEAST_TOLERANCE) + facts.history.slack
+    for sender in facts.index.senders.values():
         returned = {each.call: each for each in sender.returns}
         for stop in sender.stops:
             found.count()
@@ -116,9 +115,9 @@ def stop_returns_by_its_deadline(evidence: Evidence, found: Findings) -> None:
                 )
 
 
-def the_report_is_true(evidence: Evidence, found: Findings) -> None:
+def the_report_is_true(facts: Facts, found: Findings) -> None:
     """DRN-4: what `stop` reports as delivered, undelivered and completed is what the backend saw."""
-    for sender, run in evidence.pairs():
+    for sender, run in facts.index.pairs():
         if not sender.returns or "drain-report" not in sender.opened.capabilities:
             continue
         returned = sender.returns[0]
@@ -127,63 +126,63 @@ def the_report_is_true(evidence: Evidence, found: Findings) -> None:
         if report is None:
             found.violate("stop gave no report, though the sender claims the capability drain-report", returned)
             continue
-        there = len(sender.accepted) - len(evidence.missing(sender))
+        there = len(sender.accepted) - len(facts.losses.missing(sender))
         # What it is not to blame for it may take for delivered: the backend said so, or seemed to.
-        at_most = len(sender.accepted) - len(_without_altered(evidence, run, lost_events(evidence, sender)))
+        at_most = len(sender.accepted) - len(_without_altered(facts, run, facts.losses.of(sender)))
         unanswered = sum(
-            line.decision in {"accepted", "duplicate"} and (line.seq or 0) > _told_by(evidence, request, returned.time)
+            line.decision in {"accepted", "duplicate"} and (line.seq or 0) > _told_by(facts, request, returned.time)
             for request in run.requests
             for line in request.lines
         )
         if report.delivered > at_most:
             found.violate(f"the report claims {report.delivered} delivered, and {there} are at the backend", returned)
-        elif report.delivered < there - unanswered and not _was_moved(evidence, sender, run):
+        elif report.delivered < there - unanswered and not _was_moved(facts, sender, run):
             found.violate(
                 f"the report claims only {report.delivered} delivered, and the backend confirmed {there}", returned
             )
-        _check_completion_claim(evidence, sender, run, found)
+        _check_completion_claim(facts, sender, run, found)
 
 
-def _told_by(evidence: Evidence, request: Request, time: float) -> int:
+def _told_by(facts: Facts, request: Request, time: float) -> int:
     """The number up to which the answer to a request surely told a sender by a time that all was taken."""
-    if request.ended_at + evidence.history.round_trip / 2 > time or not evidence.trouble.was_heard(request):
+    if request.ended_at + facts.history.round_trip / 2 > time or not facts.outages.was_heard(request):
         return 0
     return request.last_told or 0
 
 
-def _was_moved(evidence: Evidence, sender: Sender, run: Run) -> bool:
+def _was_moved(facts: Facts, sender: Sender, run: Run) -> bool:
     """Whether the state of a run was set while its sender was at work: what it was told may be less than was taken."""
-    return any(evidence.is_before(sender.opened, state) for state in run.states)
+    return any(facts.index.is_before(sender.opened, state) for state in run.states)
 
 
-def _check_completion_claim(evidence: Evidence, sender: Sender, run: Run, found: Findings) -> None:
+def _check_completion_claim(facts: Facts, sender: Sender, run: Run, found: Findings) -> None:
     returned = sender.returns[0]
-    completions = evidence.completions_of(sender, run)
+    completions = facts.index.completions_of(sender, run)
     completed = next((each for each in completions if each.decision == "completed"), None)
     complete_at_all = run.completed is not None or any(state.complete for state in run.states)
     claims = returned.report is not None and returned.report.completed
     if claims and not complete_at_all and not _was_misled(run):
         found.violate("the report claims completion, and the run is not complete", returned)
-    elif completed is not None and not claims and any(_was_confirmed(evidence, each) for each in completions):
+    elif completed is not None and not claims and any(_was_confirmed(facts, each) for each in completions):
         found.violate("the report denies completion, and the backend confirmed it", completed, returned)
 
 
-def _was_confirmed(evidence: Evidence, completion: CompletionReceived) -> bool:
+def _was_confirmed(facts: Facts, completion: CompletionReceived) -> bool:
     """Whether the sender surely knows that a completion took effect."""
-    request = evidence.requests[completion.request]
+    request = facts.index.requests[completion.request]
     is_done = completion.decision in {"completed", "already-complete"}
-    return is_done and request.succeeded and evidence.trouble.was_heard(request)
+    return is_done and request.succeeded and facts.outages.was_heard(request)
 
 
-def nothing_is_sent_after_stop(evidence: Evidence, found: Findings) -> None:
+def nothing_is_sent_after_stop(facts: Facts, found: Findings) -> None:
     """DRN-5: nothing is sent after `stop` has returned."""
-    for sender, run in evidence.pairs():
+    for sender, run in facts.index.pairs():
         if not sender.returns:
             continue
         found.count()
-        under_way = evidence.history.round_trip + evidence.history.slack
+        under_way = facts.history.round_trip + facts.history.slack
         for request in run.requests:
-            if _may_be_of_another(evidence, sender, request):
+            if _may_be_of_another(facts, sender, request):
                 continue
             # Where the backend is slow, the time at which it takes a line isn't that at which the line was sent.
             is_slow = any(fault.takes_time for fault in request.faults)
@@ -191,7 +190,7 @@ def nothing_is_sent_after_stop(evidence: Evidence, found: Findings) -> None:
             sent: list[AnyRecord] = [request.started, *decided]
             for record in sent:
                 # What was on its way when the network was in trouble may have come late.
-                is_calm = evidence.trouble.is_calm(sender.stop_returned, record.time)
+                is_calm = facts.outages.is_calm(sender.stop_returned, record.time)
                 if record.time > sender.stop_returned + under_way and is_calm:
                     found.violate(
                         f"request {request.number} was still being sent "
@@ -202,23 +201,23 @@ def nothing_is_sent_after_stop(evidence: Evidence, found: Findings) -> None:
                     break
 
 
-def _may_be_of_another(evidence: Evidence, sender: Sender, request: Request) -> bool:
+def _may_be_of_another(facts: Facts, sender: Sender, request: Request) -> bool:
     """Whether another sender of the same run was at work, such as the successor after a handoff."""
     return any(
         other is not sender
         and other.run_id == sender.run_id
-        and evidence.is_before(other.opened, request.started)
-        and request.started.time <= other.stop_returned + evidence.history.round_trip + evidence.history.slack
-        for other in evidence.senders.values()
+        and facts.index.is_before(other.opened, request.started)
+        and request.started.time <= other.stop_returned + facts.history.round_trip + facts.history.slack
+        for other in facts.index.senders.values()
     )
 
 
-def enqueue_after_stop_is_refused(evidence: Evidence, found: Findings) -> None:
+def enqueue_after_stop_is_refused(facts: Facts, found: Findings) -> None:
     """DRN-6: `enqueue` after `stop` has been called is refused, said so, and never sent."""
-    for sender, run in evidence.pairs():
-        sent = {content(line.event or {}): line for line in run.lines}
+    for sender, run in facts.index.pairs():
+        sent = {facts.content(line.event): line for line in run.lines}
         for call in sender.enqueues:
-            if not sender.stops or evidence.is_before(call, sender.stops[0]):
+            if not sender.stops or facts.index.is_before(call, sender.stops[0]):
                 continue
             found.count()
             if call.outcome != "closed":
@@ -227,15 +226,15 @@ def enqueue_after_stop_is_refused(evidence: Evidence, found: Findings) -> None:
                     sender.stops[0],
                     call,
                 )
-            key = content(call.event or {})
+            key = facts.content(call.event)
             line = sent.get(key)
-            if line is not None and call.event is not None and evidence.is_one_of_a_kind(run.run_id, key):
+            if line is not None and call.event is not None and facts.index.is_unique(run.run_id, key):
                 found.violate("an event that was enqueued after stop had been called was sent", call, line)
 
 
-def stopping_twice_is_stopping_once(evidence: Evidence, found: Findings) -> None:
+def stopping_twice_is_stopping_once(facts: Facts, found: Findings) -> None:
     """DRN-7: calling `stop` again starts no second drain; all callers get the same answer."""
-    for sender, run in evidence.pairs():
+    for sender, run in facts.index.pairs():
         if sender.cancelled:
             found.violate(
                 "a call of stop raised CancelledError, though only other callers were cancelled",
@@ -252,7 +251,7 @@ def stopping_twice_is_stopping_once(evidence: Evidence, found: Findings) -> None
         for returned in sender.returns[1:]:
             if returned.report != sender.returns[0].report:
                 found.violate("two calls of stop returned different reports", sender.returns[0], returned)
-        completions = evidence.completions_of(sender, run)
+        completions = facts.index.completions_of(sender, run)
         if completions and not sender.stops[0].complete and any(stop.complete for stop in sender.stops):
             found.violate(
                 "the first call of stop asked to leave the run open, and a later one had it completed",
@@ -262,33 +261,32 @@ def stopping_twice_is_stopping_once(evidence: Evidence, found: Findings) -> None
         drains = [
             each
             for each in run.completions
-            if _was_confirmed(evidence, each)
-            and not _may_be_of_another(evidence, sender, evidence.requests[each.request])
+            if _was_confirmed(facts, each) and not _may_be_of_another(facts, sender, facts.index.requests[each.request])
         ]
         if len(drains) > 1:
             found.violate("the run was completed once for each call of stop", *drains[:2])
 
 
-def stopping_without_sending_completes(evidence: Evidence, found: Findings) -> None:
+def stopping_without_sending_completes(facts: Facts, found: Findings) -> None:
     """DRN-8: stopping a sender that never sent completes the run at the backend's last number."""
-    for sender, run in evidence.pairs():
-        if sender.accepted or not sender.stops or not sender.stops[0].complete or evidence.excuse(sender):
+    for sender, run in facts.index.pairs():
+        if sender.accepted or not sender.stops or not sender.stops[0].complete or facts.outages.excuse(sender):
             continue
         found.count()
         if run.completed is None and not _was_misled(run):
             found.violate("a sender that never sent was stopped, and the run is not complete", *sender.stops[:1])
 
 
-def a_lost_completion_settles(evidence: Evidence, found: Findings) -> None:
+def a_lost_completion_settles(facts: Facts, found: Findings) -> None:
     """DRN-9: a completion whose answer was lost is tried again, and settles."""
-    for sender, run in evidence.pairs():
-        for completion in evidence.completions_of(sender, run):
-            request = evidence.requests[completion.request]
+    for sender, run in facts.index.pairs():
+        for completion in facts.index.completions_of(sender, run):
+            request = facts.index.requests[completion.request]
             if completion.decision != "completed" or request.succeeded:
                 continue
             found.count()
             later = [each for each in run.requests if each.began > request.began]
-            if not any(each.succeeded for each in later) and not evidence.excuse(sender):
+            if not any(each.succeeded for each in later) and not facts.outages.excuse(sender):
                 found.violate(
                     f"the answer to the completion was lost{request.how_it_broke}, and the sender never asked again "
                     f"until it knew (requests after that: {len(later)})",
@@ -297,7 +295,7 @@ def a_lost_completion_settles(evidence: Evidence, found: Findings) -> None:
                     *sender.returns[:1],
                 )
             report = sender.returns[0].report if sender.returns else None
-            if report and report.undelivered and _is_settled(evidence, later):
+            if report and report.undelivered and _is_settled(facts, later):
                 found.violate(
                     "the answer to the completion was lost, and what it confirmed is reported as undelivered",
                     completion,
@@ -305,53 +303,53 @@ def a_lost_completion_settles(evidence: Evidence, found: Findings) -> None:
                 )
 
 
-def _is_settled(evidence: Evidence, later: list[Request]) -> bool:
+def _is_settled(facts: Facts, later: list[Request]) -> bool:
     """Whether one of the requests after a completion surely told that all had been taken."""
     return any(
-        completion.decision in {"completed", "already-complete"} and _was_confirmed(evidence, completion)
+        completion.decision in {"completed", "already-complete"} and _was_confirmed(facts, completion)
         for request in later
         for completion in request.completions
     )
 
 
-def a_refused_completion_leads_on(evidence: Evidence, found: Findings) -> None:
+def a_refused_completion_leads_on(facts: Facts, found: Findings) -> None:
     """DRN-10: a completion that is answered 409 leads to a sync, the missing events, and completion."""
-    for sender, run in evidence.pairs():
+    for sender, run in facts.index.pairs():
         refused = [
             each
-            for each in evidence.completions_of(sender, run)
-            if each.decision == "mismatch" and not _may_be_lost(evidence, evidence.requests[each.request].answer)
+            for each in facts.index.completions_of(sender, run)
+            if each.decision == "mismatch" and not _may_be_lost(facts, facts.index.requests[each.request].answer)
         ]
         if not refused:
             continue
         found.count()
-        if run.completed is None and not _was_misled(run) and not evidence.excuse(sender):
+        if run.completed is None and not _was_misled(run) and not facts.outages.excuse(sender):
             found.violate(
                 f"completion at {refused[0].final_seq} was answered 409, and the run was never completed",
                 refused[0],
-                evidence.requests[refused[0].request].answer,
+                facts.index.requests[refused[0].request].answer,
                 *sender.returns[:1],
             )
 
 
-def _may_be_lost(evidence: Evidence, answer: AnswerSent | None) -> bool:
+def _may_be_lost(facts: Facts, answer: AnswerSent | None) -> bool:
     """Whether an answer was never given, or in the middle of an outage."""
-    return answer is None or any(began <= answer.time <= ended for began, ended in evidence.trouble.outages)
+    return answer is None or any(began <= answer.time <= ended for began, ended in facts.outages.intervals)
 
 
-def a_complete_run_is_final(evidence: Evidence, found: Findings) -> None:
+def a_complete_run_is_final(facts: Facts, found: Findings) -> None:
     """DRN-11: a run that is already complete is final: no spinning until the deadline."""
-    timeout = evidence.settings.stop_timeout
-    for sender, run in evidence.pairs():
+    timeout = facts.settings.stop_timeout
+    for sender, run in facts.index.pairs():
         complete = [state for state in run.states if state.complete]
         if not complete or not run.states[-1].complete or not sender.accepted or not sender.stops:
             continue
         found.count()
         after = [request for request in run.requests if request.started.time > complete[0].time]
         told = [
-            request for request in after if _tells_that_it_is_complete(request) and evidence.trouble.was_heard(request)
+            request for request in after if _tells_that_it_is_complete(request) and facts.outages.was_heard(request)
         ]
-        is_blocked = evidence.trouble.stood_in_the_way(sender, refusals_count=False)
+        is_blocked = facts.outages.held_up(sender, refusals_count=False)
         enough = _ENOUGH_TO_KNOW if is_blocked else 1
         never_asked = not is_blocked and not after and complete[0].time <= sender.stop_called
         if len(told) < enough and not never_asked:
@@ -373,18 +371,18 @@ def _tells_that_it_is_complete(request: Request) -> bool:
     return not request.faults and (request.status == _CONFLICT or bool(request.completions))
 
 
-def a_handoff_leaves_the_run_open(evidence: Evidence, found: Findings) -> None:
+def a_handoff_leaves_the_run_open(facts: Facts, found: Findings) -> None:
     """DRN-12: `stop(complete=False)` drains and leaves the run open for a successor."""
-    for sender, run in evidence.pairs():
+    for sender, run in facts.index.pairs():
         if not sender.stops or sender.stops[0].complete:
             continue
         found.count()
-        missing = _without_altered(evidence, run, lost_events(evidence, sender))
-        if missing and not evidence.excuse(sender):
+        missing = _without_altered(facts, run, facts.losses.of(sender))
+        if missing and not facts.outages.excuse(sender):
             found.violate(
                 f"{_events(missing, ' is', ' are')} not at the backend, which were to be drained before the handoff",
                 sender.stops[0],
                 missing[0],
             )
-        for completion in evidence.completions_of(sender, run):
+        for completion in facts.index.completions_of(sender, run):
             found.violate("stop(complete=False) completed the run", sender.stops[0], completion)

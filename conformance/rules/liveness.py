@@ -7,14 +7,12 @@ from bisect import bisect_left, bisect_right
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
-from conformance.evidence.losses import lost_events
-from conformance.evidence.payloads import compact_size, content, without
 from fake_backend.faults import BufferRequest, IdleCut
 
 if TYPE_CHECKING:
     from conformance.evidence.exchanges import Request, Run, Sender
+    from conformance.evidence.facts import Facts
     from conformance.evidence.history import EnqueueCalled
-    from conformance.evidence.index import Evidence
     from conformance.rules.findings import Findings
 
 _AT_ONCE = 0.1
@@ -27,64 +25,66 @@ _WINDOWS_TO_LEARN_BY = 2
 """So many windows may be lost to a proxy that holds bodies back, until a sender knows better than to keep one open."""
 
 
-def enqueue_returns_at_once(evidence: Evidence, found: Findings) -> None:
+def enqueue_returns_at_once(facts: Facts, found: Findings) -> None:
     """LIV-1: `enqueue` never waits for the network."""
-    slack = evidence.history.slack
-    for sender in evidence.senders.values():
+    slack = facts.history.slack
+    for sender in facts.index.senders.values():
         for call in sender.enqueues:
             found.count()
             for took, at_once in ((call.returned - call.time, _AT_ONCE), (call.blocked_for, _AT_ONCE_IN_REAL_TIME)):
                 most = at_once + slack
-                if took > most and took > (most := most + _time_to_read(evidence, sender, call)):
+                if took > most and took > (most := most + _time_to_read(facts, sender, call)):
                     found.violate(f"enqueue took {took:.3g} s to return; {most:.3g} s are the most", call)
                     break
 
 
-def _time_to_read(evidence: Evidence, sender: Sender, call: EnqueueCalled) -> float:
+def _time_to_read(facts: Facts, sender: Sender, call: EnqueueCalled) -> float:
     """What an adapter may take to parse the events of a burst, which come to it on one line."""
-    if evidence.history.world == "simulated":
+    if facts.history.world == "simulated":
         return 0.0
     burst = [each for each in sender.enqueues if each.burst == call.burst]
-    return _A_BYTE * sum(compact_size(each.event or {}) for each in burst)
+    return _A_BYTE * sum(facts.payloads.compact_size(each.event) for each in burst)
 
 
-def an_idle_sender_delivers_soon(evidence: Evidence, found: Findings) -> None:
+def an_idle_sender_delivers_soon(facts: Facts, found: Findings) -> None:
     """LIV-2: an idle sender delivers the next event soon, and a busy one lets none wait for nothing."""
-    for sender, run in evidence.pairs():
-        _check_that_an_idle_sender_delivers_soon(evidence, sender, run, found)
-        _check_that_nothing_waits_between_requests(evidence, sender, run, found)
-        _check_that_it_learns_of_a_proxy(evidence, run, found)
+    for sender, run in facts.index.pairs():
+        course = _Course(facts, run)
+        _check_that_an_idle_sender_delivers_soon(facts, sender, run, course, found)
+        _check_that_nothing_waits_between_requests(facts, sender, run, course, found)
+        _check_that_it_learns_of_a_proxy(facts, run, found)
 
 
-def _check_that_an_idle_sender_delivers_soon(evidence: Evidence, sender: Sender, run: Run, found: Findings) -> None:
+def _check_that_an_idle_sender_delivers_soon(
+    facts: Facts, sender: Sender, run: Run, course: _Course, found: Findings
+) -> None:
     """Within the flush delay and two round trips it is there."""
-    history, settings = evidence.history, evidence.settings
+    history, settings = facts.history, facts.settings
     late = history.round_trip + history.slack
     limit = settings.flush_delay + late + history.round_trip
-    arrived = {content(line.event or {}): line for line in reversed(run.taken)}
-    course = _course_of(evidence, run)
-    last_fault = max((each.ended_at for each in run.requests if _may_hold_up(evidence, each)), default=-math.inf)
+    arrived = {facts.content(line.event): line for line in reversed(run.taken)}
+    last_fault = max((each.ended_at for each in run.requests if _may_hold_up(facts, each)), default=-math.inf)
     last_set = max((state.time for state in run.states), default=-math.inf)
     for earlier, call in pairwise(sender.accepted):
-        before = arrived.get(content(earlier.event or {}))
-        line = arrived.get(content(call.event or {}))
+        before = arrived.get(facts.content(earlier.event))
+        line = arrived.get(facts.content(call.event))
         # Asked first, since in a burst it is so of every event.
         if before is None or call.time <= before.time:
             continue
-        keys = [content(each.event or {}) for each in (earlier, call)]
-        if not all(evidence.is_one_of_a_kind(run.run_id, key) for key in keys):
+        keys = [facts.content(each.event) for each in (earlier, call)]
+        if not all(facts.index.is_unique(run.run_id, key) for key in keys):
             continue
         under_way = course.under_way(call.time, late)
         # An event that comes while a window is open goes into that, unless it is about to close.
         is_open = settings.window_age > 0 and (line is None or [line.request] == under_way)
         was_idle = not under_way or is_open
-        until = evidence.ended if line is None else line.time
+        until = facts.index.ended if line is None else line.time
         disturbed = last_fault > earlier.time or last_set > earlier.time
-        disturbed |= not evidence.trouble.is_calm(earlier.time, until, cuts_from=call.time - late)
+        disturbed |= not facts.outages.is_calm(earlier.time, until, cuts_from=call.time - late)
         disturbed |= bool(run.final_answers)
         if not was_idle or disturbed:
             continue
-        if line is None and (until - call.time <= limit or call not in lost_events(evidence, sender)):
+        if line is None and (until - call.time <= limit or call not in facts.losses.of(sender)):
             continue
         found.count()
         if until - call.time > limit:
@@ -97,25 +97,25 @@ def _check_that_an_idle_sender_delivers_soon(evidence: Evidence, sender: Sender,
             )
 
 
-def _may_hold_up(evidence: Evidence, request: Request) -> bool:
+def _may_hold_up(facts: Facts, request: Request) -> bool:
     """Whether a fault of a request may have held up its events, or those behind them.
 
     A proxy that holds bodies back lets one pass at once that ends at once, as all do without a window age; and what
     becomes of a connection after an answer has no part in it.
     """
     harmless: list[type] = []
-    if evidence.settings.window_age == 0:
+    if facts.settings.window_age == 0:
         harmless.append(BufferRequest)
     if request.answer is not None:
         harmless.append(IdleCut)
     return not all(isinstance(fault, tuple(harmless)) for fault in request.faults)
 
 
-def _check_that_it_learns_of_a_proxy(evidence: Evidence, run: Run, found: Findings) -> None:
+def _check_that_it_learns_of_a_proxy(facts: Facts, run: Run, found: Findings) -> None:
     """A window that is left open behind a proxy that holds bodies back is thrown away: once, but not for ever."""
     if len(run.senders) > 1 or run.states:
         return
-    thrown = [each for each in run.requests if _is_thrown_away(evidence, each)]
+    thrown = [each for each in run.requests if _is_thrown_away(facts, each)]
     found.count(len(thrown))
     if len(thrown) > _WINDOWS_TO_LEARN_BY:
         quiet = min(fault.seconds for fault in thrown[0].faults if isinstance(fault, BufferRequest))
@@ -129,50 +129,52 @@ def _check_that_it_learns_of_a_proxy(evidence: Evidence, run: Run, found: Findin
         )
 
 
-def _is_thrown_away(evidence: Evidence, request: Request) -> bool:
+def _is_thrown_away(facts: Facts, request: Request) -> bool:
     """Whether a proxy threw a body away for its being quiet, and that was nobody's doing but the sender's."""
     if not request.faults or not all(isinstance(fault, BufferRequest) for fault in request.faults):
         return False
     if request.end is None or request.body is not None or request.lines:
         return False
     was_left = request.broken is not None and request.broken.cause != "fault"
-    return not was_left and evidence.trouble.is_calm(request.started.time, request.ended_at)
+    return not was_left and facts.outages.is_calm(request.started.time, request.ended_at)
 
 
-def _check_that_nothing_waits_between_requests(evidence: Evidence, sender: Sender, run: Run, found: Findings) -> None:
+def _check_that_nothing_waits_between_requests(
+    facts: Facts, sender: Sender, run: Run, course: _Course, found: Findings
+) -> None:
     """Where something waits, the next request begins within the flush delay and four round trips of the last one's end.
 
     The four are the way of the answer, a new connection and the way of the request. Whoever was last told that
     anything went wrong may wait before he goes on; so this asks after requests that went well. A question that isn't
     the first request may be about a window of which nobody knows what became; it is asked again after `settle_delay`.
     """
-    history, settings = evidence.history, evidence.settings
+    history, settings = facts.history, facts.settings
     at_once = settings.flush_delay + _ROUND_TRIPS * history.round_trip + history.slack
-    calls = _told_apart(evidence, sender, run)
+    calls = _told_apart(facts, sender, run)
     sent: set[int] = set()
     for place, request in enumerate(run.requests):
         before = run.requests[place - 1] if place else None
-        limit = at_once + _settling_after(evidence, run, place)
-        keys = {content(line.event or {}) for line in request.lines}
+        limit = at_once + _settling_after(facts, run, place)
+        keys = {facts.content(line.event) for line in request.lines}
         carried = [calls[key] for key in keys if key in calls and calls[key].call not in sent]
         sent |= {call.call for call in carried}
-        if carried and not _may_rest_after(evidence, run, place, request.started.time):
+        if carried and not _may_rest_after(facts, run, course, place, request.started.time):
             _check_the_wait(before, min(carried, key=lambda call: call.time), request, limit, found)
-    waiting = [call for call in lost_events(evidence, sender) if call.call not in sent]
+    waiting = [call for call in facts.losses.of(sender) if call.call not in sent]
     last = run.requests[-1] if run.requests else None
-    until = min(sender.stop_returned, evidence.ended)
-    if waiting and not _may_rest_after(evidence, run, len(run.requests), until):
+    until = min(sender.stop_returned, facts.index.ended)
+    if waiting and not _may_rest_after(facts, run, course, len(run.requests), until):
         since = max(waiting[0].time, 0.0 if last is None else last.ended_at)
-        if until - since > at_once + _settling_after(evidence, run, len(run.requests)):
+        if until - since > at_once + _settling_after(facts, run, len(run.requests)):
             found.violate(
                 f"an event waited for {until - since:.3g} s with nothing in its way, and was never sent", waiting[0]
             )
 
 
-def _settling_after(evidence: Evidence, run: Run, count: int) -> float:
+def _settling_after(facts: Facts, run: Run, count: int) -> float:
     """How long a sender may wait after so many requests until it asks again where the backend stands."""
     is_asked_again = count > 1 and run.requests[count - 1].kind == "sync"
-    return evidence.settings.settle_delay if is_asked_again else 0.0
+    return facts.settings.settle_delay if is_asked_again else 0.0
 
 
 def _check_the_wait(
@@ -190,28 +192,27 @@ def _check_the_wait(
         )
 
 
-def _told_apart(evidence: Evidence, sender: Sender, run: Run) -> dict[str, EnqueueCalled]:
+def _told_apart(facts: Facts, sender: Sender, run: Run) -> dict[str, EnqueueCalled]:
     """The accepted calls by content, but for those whose events nobody can tell apart."""
-    keyed = ((content(call.event or {}), call) for call in sender.accepted)
-    return {key: call for key, call in keyed if evidence.is_one_of_a_kind(run.run_id, key)}
+    keyed = ((facts.content(call.event), call) for call in sender.accepted)
+    return {key: call for key, call in keyed if facts.index.is_unique(run.run_id, key)}
 
 
-def _may_rest_after(evidence: Evidence, run: Run, count: int, until: float) -> bool:
+def _may_rest_after(facts: Facts, run: Run, course: _Course, count: int, until: float) -> bool:
     """Whether a sender may have had a reason to wait after so many requests, or their order isn't certain."""
     if len(run.senders) > 1:
         return True
-    began = run.requests[count - 1].started.time if count else evidence.history.began
-    if not evidence.trouble.is_calm(began, until):
+    began = run.requests[count - 1].started.time if count else facts.history.began
+    if not facts.outages.is_calm(began, until):
         return True
-    course = _course_of(evidence, run)
     return course.may_have_failed[count] or course.ends_past(until, began=began)
 
 
-def an_idle_sender_is_silent(evidence: Evidence, found: Findings) -> None:
+def an_idle_sender_is_silent(facts: Facts, found: Findings) -> None:
     """LIV-3: no polling, and no empty windows, once it is known that all was done."""
-    history, settings = evidence.history, evidence.settings
+    history, settings = facts.history, facts.settings
     idle = _IDLE_FOR_RETRY_DELAYS * settings.retry_delay + settings.settle_delay + history.round_trip + history.slack
-    for sender, run in evidence.pairs():
+    for sender, run in facts.index.pairs():
         times = [call.time for call in sender.accepted]
         last_end = list(accumulate((each.ended_at for each in run.requests), max))
         for place, (before, request) in enumerate(pairwise(run.requests)):
@@ -221,14 +222,14 @@ def an_idle_sender_is_silent(evidence: Evidence, found: Findings) -> None:
                 continue
             quiet = began - max(times[calls - 1], before.ended_at)
             under_way = last_end[place] > began
-            is_told = evidence.trouble.went_well(before) and evidence.trouble.is_calm(before.started.time, began)
+            is_told = facts.outages.went_well(before) and facts.outages.is_calm(before.started.time, began)
             if quiet <= idle or under_way or not is_told:
                 continue
-            if not without(sender.accepted[:calls], [line for line in run.taken if line.time < began]):
+            if not facts.payloads.without(sender.accepted[:calls], [line for line in run.taken if line.time < began]):
                 found.violate(
                     f"an idle sender sent a request ({request.kind}), {quiet:.3g} s after all was done", request.started
                 )
-        ends = [*(call.time for call in sender.enqueues[1:]), min(sender.stop_called, evidence.ended)]
+        ends = [*(call.time for call in sender.enqueues[1:]), min(sender.stop_called, facts.index.ended)]
         for call, end in zip(sender.enqueues, ends, strict=False):
             found.count(end - call.time > idle)
 
@@ -237,7 +238,7 @@ class _Course:
     """When the requests of a run began and ended, so that a moment is asked about in less than a look at each of them.
 
     Args:
-        evidence: The history that the run is of.
+        facts: The history that the run is of.
         run: The run.
 
     `may_have_failed` tells, for each number of requests from the first on, whether the last that counts of those may
@@ -245,13 +246,13 @@ class _Course:
     that was answered well doesn't count.
     """
 
-    def __init__(self, evidence: Evidence, run: Run) -> None:
+    def __init__(self, facts: Facts, run: Run) -> None:
         self._requests = sorted(run.requests, key=lambda each: each.started.time)
         self._began = [each.started.time for each in self._requests]
         self._last_end = list(accumulate((each.ended_at for each in self._requests), max, initial=-math.inf))
         self.may_have_failed = [False]
         for each in run.requests:
-            went_well = evidence.trouble.went_well(each)
+            went_well = facts.outages.went_well(each)
             counts = each.kind != "sync" or not went_well
             self.may_have_failed.append(not went_well if counts else self.may_have_failed[-1])
 
@@ -269,7 +270,3 @@ class _Course:
         """Whether a request that was begun before a time ended after it, and not before `began`."""
         last_end = self._last_end[bisect_left(self._began, at)]
         return last_end > at and last_end >= began
-
-
-def _course_of(evidence: Evidence, run: Run) -> _Course:
-    return evidence.once("course", run, lambda: _Course(evidence, run))

@@ -5,15 +5,13 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from conformance.evidence.knowledge import Hearing, is_answered_in_time
-from conformance.evidence.losses import changes
-from conformance.evidence.payloads import content
+from conformance.evidence.exchanges import last_after
+from conformance.evidence.knowledge import Knowledge, is_answered_in_time
 from fake_backend.faults import Latency, Stall
-from fake_backend.records import LineReceived
 
 if TYPE_CHECKING:
     from conformance.evidence.exchanges import Request, Run
-    from conformance.evidence.index import Evidence
+    from conformance.evidence.facts import Facts
     from conformance.rules.findings import Findings
 
 _CONFLICT = 409
@@ -22,10 +20,10 @@ _GIVEN_UP = 0.9
 _READ = frozenset({"after-accept", "in-answer"})
 
 
-def starts_where_the_backend_is(evidence: Evidence, found: Findings) -> None:
+def starts_where_the_backend_is(facts: Facts, found: Findings) -> None:
     """SEQ-1: the first event gets the number that follows the backend's last."""
-    for run in evidence.runs.values():
-        windows = evidence.hearing(run).windows
+    for run in facts.index.runs.values():
+        windows = facts.knowledge(run).windows
         # What a proxy answered without the backend, nobody knows; the first events may have been in it.
         if not windows or any(each.kind == "unknown" and each.began < windows[0].began for each in run.requests):
             continue
@@ -33,7 +31,7 @@ def starts_where_the_backend_is(evidence: Evidence, found: Findings) -> None:
         if first.seq is None:
             continue
         found.count()
-        last = _standing_at_the_start(evidence, run, windows[0])
+        last = _standing_at_the_start(facts, run, windows[0])
         # The backend may have moved on after it told where it stands.
         told = {each.last_told for each in run.told if each.ended < windows[0].data_began}
         if first.seq - 1 not in {last, *told}:
@@ -44,27 +42,27 @@ def starts_where_the_backend_is(evidence: Evidence, found: Findings) -> None:
             )
 
 
-def _standing_at_the_start(evidence: Evidence, run: Run, request: Request) -> int:
+def _standing_at_the_start(facts: Facts, run: Run, request: Request) -> int:
     last = 0
-    for record in changes(evidence, run):
-        if not evidence.is_before(record, request.started):
+    for record in run.changes:
+        if not facts.index.is_before(record, request.started):
             break
-        last = (record.seq or 0) if isinstance(record, LineReceived) else record.last_accepted_seq
+        last = last_after(record)
     return last
 
 
-def rebases_on_conflict(evidence: Evidence, found: Findings) -> None:
+def rebases_on_conflict(facts: Facts, found: Findings) -> None:
     """SEQ-2: after a 409 that says L the next window starts at L + 1."""
-    for run in evidence.runs.values():
-        hearing = evidence.hearing(run)
+    for run in facts.index.runs.values():
+        knowledge = facts.knowledge(run)
         for request in run.requests:
             if request.answer is None or request.answer.status != _CONFLICT or request.last_told is None:
                 continue
-            following = hearing.next_window(request)
+            following = knowledge.next_window(request)
             if following is None or following.first_seq is None:
                 continue
             found.count()
-            told = hearing.told_until(request, following)
+            told = knowledge.told_until(request, following)
             if following.first_seq - 1 not in told:
                 found.violate(
                     f"after a 409 and with {request.last_told} told as the last number, the next window starts at "
@@ -74,18 +72,18 @@ def rebases_on_conflict(evidence: Evidence, found: Findings) -> None:
                 )
 
 
-def keeps_numbers_while_in_doubt(evidence: Evidence, found: Findings) -> None:
+def keeps_numbers_while_in_doubt(facts: Facts, found: Findings) -> None:
     """SEQ-3: after an ambiguous attempt an event keeps its number until the backend has said otherwise."""
-    for run in evidence.runs.values():
+    for run in facts.index.runs.values():
         refusals = [each for each in run.requests if each.answer is not None and each.answer.status in _REFUSED]
         earlier: dict[str, tuple[Request, int, int]] = {}
-        for request in evidence.hearing(run).windows:
+        for request in facts.knowledge(run).windows:
             found.count(request.last_told is None)
             for index, line in enumerate(request.lines):
                 if line.event is None or line.seq is None:
                     continue
-                key = content(line.event)
-                if key in earlier and evidence.is_one_of_a_kind(run.run_id, key):
+                key = facts.content(line.event)
+                if key in earlier and facts.index.is_unique(run.run_id, key):
                     attempt, seq, place = earlier[key]
                     if seq != line.seq and _is_in_doubt(run, refusals, attempt, request):
                         found.violate(
@@ -109,20 +107,20 @@ def _is_in_doubt(run: Run, refusals: list[Request], attempt: Request, request: R
     return not any(attempt.began < each.ended < request.data_began for each in run.told)
 
 
-def one_window_at_a_time(evidence: Evidence, found: Findings) -> None:
+def one_window_at_a_time(facts: Facts, found: Findings) -> None:
     """SEQ-4: one window in flight at a time for a run."""
-    least = evidence.history.round_trip + evidence.history.slack
-    for run in evidence.runs.values():
-        hearing = evidence.hearing(run)
-        windows = hearing.windows
+    least = facts.history.round_trip + facts.history.slack
+    for run in facts.index.runs.values():
+        knowledge = facts.knowledge(run)
+        windows = knowledge.windows
         found.count(len(windows))
         for request, following in pairwise(windows):
             overlap = request.ended_at - following.lines[0].time
             # What ends as another begins may cross it on the way.
             if following.data_began >= request.ended or overlap <= least:
                 continue
-            if hearing.is_of_one_sender(request, following) and not _may_be_given_up(
-                evidence, hearing, request, following
+            if knowledge.is_of_one_sender(request, following) and not _may_be_given_up(
+                facts, knowledge, request, following
             ):
                 found.violate(
                     f"the window of request {following.number} began before that of request {request.number} ended",
@@ -132,14 +130,14 @@ def one_window_at_a_time(evidence: Evidence, found: Findings) -> None:
                 )
 
 
-def no_gap_on_purpose(evidence: Evidence, found: Findings) -> None:
+def no_gap_on_purpose(facts: Facts, found: Findings) -> None:
     """SEQ-5: no window starts past the number that follows the highest that the backend could have accepted."""
-    for run in evidence.runs.values():
+    for run in facts.index.runs.values():
         sent = 0
-        for request in evidence.hearing(run).windows:
+        for request in facts.knowledge(run).windows:
             possible = max(
                 sent,
-                *(state.last_accepted_seq for state in run.states if evidence.is_before(state, request.lines[0])),
+                *(state.last_accepted_seq for state in run.states if facts.index.is_before(state, request.lines[0])),
                 *(each.last_told or 0 for each in run.told_before(request.data_began)),
                 0,
                 0,
@@ -153,15 +151,15 @@ def no_gap_on_purpose(evidence: Evidence, found: Findings) -> None:
             sent = max(sent, request.highest_seq)
 
 
-def _may_be_given_up(evidence: Evidence, hearing: Hearing, request: Request, following: Request) -> bool:
+def _may_be_given_up(facts: Facts, knowledge: Knowledge, request: Request, following: Request) -> bool:
     """Whether a sender may have given up a request that the backend holds for open.
 
     A backend that doesn't read, because it stalls or is slow, can't notice that its client has gone, however long or
     short that one's patience was; nor can it where the network doesn't tell it.
     """
-    settings = evidence.settings
+    settings = facts.settings
     began, until = request.started.time, following.lines[0].time
-    if hearing.was_disturbed(began, until):
+    if knowledge.was_disturbed(began, until):
         return True
     if all(is_answered_in_time(fault) for fault in request.faults):
         return False

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from conformance.evidence.exchanges import Request, Run
-    from conformance.evidence.index import Evidence
+    from conformance.evidence.facts import Facts
 
 _SUCCESS = range(200, 300)
 _REDIRECT = range(300, 400)
@@ -45,7 +45,7 @@ class Row:
     is_plain: bool = True
 
 
-def rows_of_failures(evidence: Evidence, run: Run) -> Iterator[Row]:
+def rows_of_failures(facts: Facts, run: Run) -> Iterator[Row]:
     """The rows of a run, in order; each ends with progress, or with an answer of another kind."""
     changes = [state.time for state in run.states]
     row = Row(after_success=False, is_fresh=True)
@@ -55,12 +55,12 @@ def rows_of_failures(evidence: Evidence, run: Run) -> Iterator[Row]:
         if before is not None:
             gap = request.started.time - before.ended_at
             rest += max(gap, 0.0)
-            row.is_plain &= gap >= 0 and evidence.trouble.is_calm(before.started.time, request.started.time)
+            row.is_plain &= gap >= 0 and facts.outages.is_calm(before.started.time, request.started.time)
             is_changed = bisect_right(changes, before.started.time) != bisect_right(changes, request.started.time)
             if is_changed and row.attempts:
                 yield row
                 row = Row(after_success=False, is_fresh=False)
-        elif not evidence.trouble.is_calm(evidence.history.began, request.started.time):
+        elif not facts.outages.is_calm(facts.history.began, request.started.time):
             row.is_plain = row.is_fresh = False  # it may have failed unseen before
         before = request
         if _got_nowhere(request):
@@ -72,7 +72,7 @@ def rows_of_failures(evidence: Evidence, run: Run) -> Iterator[Row]:
         elif not _told_nothing_new(request):
             if row.attempts:
                 yield row
-            is_progress = request.kind == "data" and evidence.trouble.went_well(request)
+            is_progress = request.kind == "data" and facts.outages.went_well(request)
             row = Row(after_success=is_progress, is_fresh=is_progress)
             rest = 0.0
     if row.attempts:

@@ -6,17 +6,17 @@ import math
 from collections import defaultdict, deque
 from typing import TYPE_CHECKING
 
-from conformance.evidence.exchanges import MOST_AROUND_AN_EVENT
+from conformance.evidence.exchanges import MOST_AROUND_AN_EVENT, last_after
 from conformance.evidence.history import BackendWentDown, NetworkTrouble
-from conformance.evidence.losses import changes, lost_events, may_have_outgrown, wrong_answers
-from conformance.evidence.payloads import compact_size, content, largest_size, surely_fits, without
+from conformance.evidence.losses import wrong_answers
 from fake_backend.records import LineReceived
 
 if TYPE_CHECKING:
     from conformance.evidence.exchanges import Run, Sender
+    from conformance.evidence.facts import Facts
     from conformance.evidence.history import EnqueueCalled
-    from conformance.evidence.index import Evidence
-    from conformance.evidence.knowledge import Hearing
+    from conformance.evidence.knowledge import Knowledge
+    from conformance.evidence.payloads import Payloads
     from conformance.evidence.settings import Settings
     from conformance.rules.findings import Findings
 
@@ -25,10 +25,10 @@ _OK = 200
 _REFUSED = frozenset({400, 413})
 
 
-def windows_keep_their_limits(evidence: Evidence, found: Findings) -> None:
+def windows_keep_their_limits(facts: Facts, found: Findings) -> None:
     """WIN-1: never more events, nor more bytes, in a window than configured."""
-    settings = evidence.settings
-    for run in evidence.runs.values():
+    settings = facts.settings
+    for run in facts.index.runs.values():
         for request in run.data:
             found.count()
             events = [line for line in request.lines if line.seq is not None]
@@ -48,22 +48,22 @@ def windows_keep_their_limits(evidence: Evidence, found: Findings) -> None:
                 )
 
 
-def events_keep_their_limit(evidence: Evidence, found: Findings) -> None:
+def events_keep_their_limit(facts: Facts, found: Findings) -> None:
     """WIN-2: an event over the size limit is refused, one of exactly the limit is sent."""
-    limit = evidence.settings.max_event_bytes
-    for run in evidence.runs.values():
+    limit = facts.settings.max_event_bytes
+    for run in facts.index.runs.values():
         for line in run.lines:
             if line.size > limit:
                 found.violate(f"a line of {line.size} bytes went out; max_event_bytes is {limit}", line)
-    for sender, run in evidence.pairs():
+    for sender, run in facts.index.pairs():
         position = 0
         for call in sender.enqueues:
-            if call.event is None or (call.outcome == "accepted" and surely_fits(call.event, limit)):
+            if call.event is None or (call.outcome == "accepted" and facts.payloads.surely_fits(call.event, limit)):
                 position += call.outcome == "accepted"
                 continue
             is_told_by_size = call.outcome in {"accepted", "oversized"}
-            sizes = evidence.handwriting(run).sizes_of(call.event) if is_told_by_size else None
-            found.count(call.outcome == "oversized" or (bool(run.states) and may_have_outgrown(evidence, run, call)))
+            sizes = facts.handwriting(run).sizes_of(call.event) if is_told_by_size else None
+            found.count(call.outcome == "oversized" or (bool(run.states) and facts.losses.may_have_outgrown(run, call)))
             if sizes is not None and call.outcome == "oversized":
                 most = sizes[1] + len(str(position + 1 + _highest_number_of_others(run)))
                 if most <= limit:
@@ -83,22 +83,22 @@ def _highest_number_of_others(run: Run) -> int:
     return max([0, *(state.last_accepted_seq for state in run.states), *(each.last_told or 0 for each in run.told)])
 
 
-def the_buffer_is_bounded(evidence: Evidence, found: Findings) -> None:
+def the_buffer_is_bounded(facts: Facts, found: Findings) -> None:
     """WIN-3: the buffer is bounded by count and by bytes, refuses past that, and recovers."""
-    settings = evidence.settings
-    for sender, run in evidence.pairs():
-        hearing = evidence.hearing(run)
-        held = _Held(run)
+    settings = facts.settings
+    for sender, run in facts.index.pairs():
+        knowledge = facts.knowledge(run)
+        held = _Held(run, facts.payloads)
         is_overfull = False
         for call in sender.enqueues:
             if call.outcome == "full":
                 found.count()
-                _check_that_it_was_full(hearing, evidence, sender, call, found)
-            elif call.outcome == "accepted" and not may_have_outgrown(evidence, run, call):
+                _check_that_it_was_full(knowledge, facts, sender, call, found)
+            elif call.outcome == "accepted" and not facts.losses.may_have_outgrown(run, call):
                 held.put(call)
                 if is_overfull or not held.is_over(settings):
                     continue
-                sizes = held.sizes_without(_may_have_left(evidence, run, call.time))
+                sizes = held.sizes_without(_may_have_left(facts, run, call.time))
                 is_overfull = len(sizes) > settings.max_buffered_events or sum(sizes) > settings.max_buffered_bytes
                 if len(sizes) > settings.max_buffered_events:
                     found.violate(
@@ -120,15 +120,16 @@ class _Held:
     That may still be held, until its answer is there, and isn't counted.
     """
 
-    def __init__(self, run: Run) -> None:
-        self._to_come = deque((line.time, content(line.event or {})) for line in run.taken)
+    def __init__(self, run: Run, payloads: Payloads) -> None:
+        self._payloads = payloads
+        self._to_come = deque((line.time, payloads.content(line.event)) for line in run.taken)
         self._there: defaultdict[str, int] = defaultdict(int)  # lines that no call accounts for yet
         self._sizes: dict[str, list[int]] = {}
         self._count = self._bytes = 0
 
     def put(self, call: EnqueueCalled) -> None:
         """An event was accepted, and time has passed until then."""
-        key, size = content(call.event or {}), compact_size(call.event or {})
+        key, size = self._payloads.content(call.event), self._payloads.compact_size(call.event)
         self._sizes.setdefault(key, []).append(size)
         self._count += 1
         self._bytes += size
@@ -153,7 +154,7 @@ class _Held:
         return sizes[: max(len(sizes) - count, 0)]
 
 
-def _may_have_left(evidence: Evidence, run: Run, time: float) -> int:
+def _may_have_left(facts: Facts, run: Run, time: float) -> int:
     """How many events may have left a sender without the backend having taken them.
 
     For each refusal one may have been dropped; each number that another took may have been taken for an event's; and a
@@ -164,12 +165,12 @@ def _may_have_left(evidence: Evidence, run: Run, time: float) -> int:
         for request in run.requests
         if request.answer is not None and request.answer.status in _REFUSED and request.ended_at <= time
     ]
-    wrong = [request for request, _ in wrong_answers(evidence, run) if request.ended_at <= time]
-    count, stands_at = len(refusals) + len(wrong) * evidence.settings.max_window_events, 0
-    for record in changes(evidence, run):
+    wrong = [request for request, _ in wrong_answers(facts.index, run) if request.ended_at <= time]
+    count, stands_at = len(refusals) + len(wrong) * facts.settings.max_window_events, 0
+    for record in run.changes:
         if record.time > time:
             break
-        last = (record.seq or 0) if isinstance(record, LineReceived) else record.last_accepted_seq
+        last = last_after(record)
         if not isinstance(record, LineReceived):
             count += max(last - stands_at, 0)
         stands_at = last
@@ -177,25 +178,25 @@ def _may_have_left(evidence: Evidence, run: Run, time: float) -> int:
 
 
 def _check_that_it_was_full(
-    hearing: Hearing, evidence: Evidence, sender: Sender, call: EnqueueCalled, found: Findings
+    knowledge: Knowledge, facts: Facts, sender: Sender, call: EnqueueCalled, found: Findings
 ) -> None:
     """A refusal is right if the most that can be held, with this event, is over one of the limits."""
-    settings = evidence.settings
+    settings = facts.settings
     settled = [
         line
-        for request in hearing.windows
-        if request.succeeded and hearing.was_surely_heard_by(request, call.time)
+        for request in knowledge.windows
+        if request.succeeded and knowledge.was_surely_heard_by(request, call.time)
         for line in request.lines
         if (line.seq or 0) <= (request.last_told or 0) and line.decision in {"accepted", "duplicate"}
     ]
     accepted = [each for each in sender.accepted if each.call < call.call]
-    held = without(accepted, settled)
+    held = facts.payloads.without(accepted, settled)
     # Order is kept, so what was enqueued before an event that is known to be taken has left as well, if only refused.
     calls_held = {each.call for each in held}
     left = max((each.call for each in accepted if each.call not in calls_held), default=0)
     held = [each for each in held if each.call > left]
     # A sender may count what surrounds an event on its line.
-    size = sum(largest_size(each.event or {}) + MOST_AROUND_AN_EVENT for each in [*held, call])
+    size = sum(facts.payloads.largest_size(each.event) + MOST_AROUND_AN_EVENT for each in [*held, call])
     if len(held) < settings.max_buffered_events and size <= settings.max_buffered_bytes:
         found.violate(
             f"an event was refused as full when at most {len(held)} events and {size} bytes were held; the limits are "
@@ -204,16 +205,16 @@ def _check_that_it_was_full(
         )
 
 
-def the_unserialisable_is_refused_alone(evidence: Evidence, found: Findings) -> None:
+def the_unserialisable_is_refused_alone(facts: Facts, found: Findings) -> None:
     """WIN-4: an event that can't be serialised is refused alone."""
-    for sender, run in evidence.pairs():
+    for sender, run in facts.index.pairs():
         for call in sender.enqueues:
             if call.event is not None:
                 continue
             found.count()
             # One that takes nothing more needn't look at what it is given.
             is_closed = call.outcome == "closed" and (
-                run.final_answers or any(evidence.is_before(stop, call) for stop in sender.stops)
+                run.final_answers or any(facts.index.is_before(stop, call) for stop in sender.stops)
             )
             if call.outcome != "unserializable" and not is_closed:
                 found.violate(
@@ -222,29 +223,29 @@ def the_unserialisable_is_refused_alone(evidence: Evidence, found: Findings) -> 
                     call,
                 )
         if any(call.event is None for call in sender.enqueues):
-            missing = lost_events(evidence, sender)
-            if missing and not evidence.excuse(sender):
+            missing = facts.losses.of(sender)
+            if missing and not facts.outages.excuse(sender):
                 found.violate("an event beside one that can't be serialised was not delivered", missing[0])
 
 
-def a_burst_is_batched(evidence: Evidence, found: Findings) -> None:
+def a_burst_is_batched(facts: Facts, found: Findings) -> None:
     """WIN-5: N events enqueued together need no more than ceil(N / window) + 2 requests."""
-    settings = evidence.settings
-    if _something_went_wrong(evidence):
+    settings = facts.settings
+    if _something_went_wrong(facts):
         return
-    for sender, run in evidence.pairs():
+    for sender, run in facts.index.pairs():
         bursts: dict[int, list[EnqueueCalled]] = {}
         for call in sender.accepted:
             bursts.setdefault(call.burst, []).append(call)
         for calls in bursts.values():
-            size = sum(largest_size(call.event or {}) + MOST_AROUND_AN_EVENT for call in calls)
+            size = sum(facts.payloads.largest_size(call.event) + MOST_AROUND_AN_EVENT for call in calls)
             if len(calls) <= 1 or size > settings.max_window_bytes:
                 continue
-            keys = {content(call.event or {}) for call in calls}
+            keys = {facts.content(call.event) for call in calls}
             carrying = [
-                request for request in run.data if any(content(line.event or {}) in keys for line in request.lines)
+                request for request in run.data if any(facts.content(line.event) in keys for line in request.lines)
             ]
-            if not carrying or not all(evidence.is_one_of_a_kind(run.run_id, key) for key in keys):
+            if not carrying or not all(facts.index.is_unique(run.run_id, key) for key in keys):
                 continue
             found.count()
             # Windows that carry none of these events are those of others, which were enqueued before; and what begins
@@ -265,10 +266,10 @@ def a_burst_is_batched(evidence: Evidence, found: Findings) -> None:
                 )
 
 
-def _something_went_wrong(evidence: Evidence) -> bool:
+def _something_went_wrong(facts: Facts) -> bool:
     """Whether anything happened that costs a sender requests, or leads it to smaller windows."""
     return (
-        bool(evidence.of(BackendWentDown) or evidence.of(NetworkTrouble))
-        or any(request.faults for request in evidence.requests.values())
-        or any(request.answer is None or request.answer.status != _OK for request in evidence.requests.values())
+        bool(facts.index.of(BackendWentDown) or facts.index.of(NetworkTrouble))
+        or any(request.faults for request in facts.index.requests.values())
+        or any(request.answer is None or request.answer.status != _OK for request in facts.index.requests.values())
     )

@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from conformance.evidence.alterations import altered_lines, difference
+from conformance.evidence.alterations import difference
 from conformance.evidence.history import StrayRequest
 
 if TYPE_CHECKING:
-    from conformance.evidence.index import Evidence
+    from conformance.evidence.facts import Facts
     from conformance.rules.findings import Findings
     from fake_backend.records import LineReceived
 
@@ -18,9 +18,9 @@ _CONTENT_TYPE = "application/x-ndjson"
 _REDIRECTS = range(300, 400)
 
 
-def one_object_a_line(evidence: Evidence, found: Findings) -> None:
+def one_object_a_line(facts: Facts, found: Findings) -> None:
     """WIRE-1: every line is one JSON object of `seq` and `event`."""
-    for run in evidence.runs.values():
+    for run in facts.index.runs.values():
         for line in run.lines:
             if line.decision == "too-large" or _is_completion(line):  # the one is not read to its end
                 continue
@@ -34,10 +34,10 @@ def _is_completion(line: LineReceived) -> bool:
     return line.decision == "ignored" and line.raw is not None and _COMPLETION in line.raw
 
 
-def token_and_type_on_every_request(evidence: Evidence, found: Findings) -> None:
+def token_and_type_on_every_request(facts: Facts, found: Findings) -> None:
     """WIRE-2: bearer token and content type on every request."""
-    tokens = {sender.run_id: sender.opened.token for sender in evidence.senders.values()}
-    for request in evidence.requests.values():
+    tokens = {sender.run_id: sender.opened.token for sender in facts.index.senders.values()}
+    for request in facts.index.requests.values():
         started = request.started
         found.count()
         token = tokens.get(started.run_id or "")
@@ -57,9 +57,9 @@ def token_and_type_on_every_request(evidence: Evidence, found: Findings) -> None
             )
 
 
-def numbers_rise_by_one(evidence: Evidence, found: Findings) -> None:
+def numbers_rise_by_one(facts: Facts, found: Findings) -> None:
     """WIRE-3: inside a window the numbers rise by exactly one."""
-    for run in evidence.runs.values():
+    for run in facts.index.runs.values():
         for request in run.data:
             for line, following in itertools.pairwise(request.lines):
                 if line.seq is None or following.seq is None:  # one that can't be read is for WIRE-1 to tell
@@ -73,11 +73,11 @@ def numbers_rise_by_one(evidence: Evidence, found: Findings) -> None:
                     )
 
 
-def events_arrive_as_they_were(evidence: Evidence, found: Findings) -> None:
+def events_arrive_as_they_were(facts: Facts, found: Findings) -> None:
     """WIRE-4: the event on the wire equals the event at the call of `enqueue`."""
-    for run in evidence.runs.values():
+    for run in facts.index.runs.values():
         found.count(sum(line.event is not None for line in run.lines))
-        for line, call in altered_lines(evidence, run):  # an event of another run's is for DLV-8 to tell
+        for line, call in facts.alterations.lines(run):  # an event of another run's is for DLV-8 to tell
             if call is None:
                 found.violate("an event arrived that was never enqueued in this form", line)
                 continue
@@ -89,14 +89,14 @@ def events_arrive_as_they_were(evidence: Evidence, found: Findings) -> None:
             )
 
 
-def token_stays_at_its_origin(evidence: Evidence, found: Findings) -> None:
+def token_stays_at_its_origin(facts: Facts, found: Findings) -> None:
     """WIRE-5: redirects are not followed."""
     redirects = [
         request.answer
-        for request in evidence.requests.values()
+        for request in facts.index.requests.values()
         if request.answer is not None and request.answer.status in _REDIRECTS
     ]
     found.count(len(redirects))
-    for stray in evidence.of(StrayRequest):
+    for stray in facts.index.of(StrayRequest):
         carried = "with the token" if stray.authorization else "without the token"
         found.violate(f"a redirect was followed to {stray.origin}, {carried}", *redirects[:1], stray)

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from conformance.evidence.facts import Facts
 from conformance.evidence.history import (
     EnqueueCalled,
     History,
@@ -17,7 +18,6 @@ from conformance.evidence.history import (
     StopOverdue,
     StopReturned,
 )
-from conformance.evidence.index import Evidence
 from conformance.evidence.settings import Settings
 from conformance.rules.catalogue import rule_of
 from conformance.rules.findings import Findings
@@ -238,5 +238,5 @@ def findings(rule: str, story: Story) -> Findings:
     history = History.from_json(story.history().to_json())
     assert history == story.history()
     found = Findings(rule)
-    rule_of(rule).check(Evidence(history), found)
+    rule_of(rule).check(Facts(history), found)
     return found

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
 
-from conformance.evidence.payloads import Handwriting, compact_size, largest_size
+from conformance.evidence.payloads import Handwriting, Payloads, compact_size, largest_size
 from fake_backend.records import LineReceived
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 EVENTS: list[dict[str, Any]] = [
     {},
@@ -59,12 +61,12 @@ def test_the_size_of_a_line_is_predicted_from_lines_of_its_shape(writer: str) ->
     known = [line(9, {"n": 1, "text": "é"}, writer), line(10, {"n": 20, "text": "éé <"}, writer)]
     wanted = {"text": "Zoë & 🦔" * 9, "n": 12_345}
     size = len(b'{"seq":,"event":%b}' % WRITERS[writer](wanted))
-    assert Handwriting(known).sizes_of(wanted) == (size, size)
+    assert Handwriting(known, Payloads()).sizes_of(wanted) == (size, size)
 
 
 def test_what_may_be_written_in_several_ways_has_bounds() -> None:
     """Lines of plain letters don't tell how others are written, so the least and the most are given."""
-    handwriting = Handwriting([line(1, {"text": "plain"}, "orjson")])
+    handwriting = Handwriting([line(1, {"text": "plain"}, "orjson")], Payloads())
     around = len('{"seq":,"event":{"text":""}}')
     assert handwriting.sizes_of({"text": "é"}) == (around + 2, around + 6)
 
@@ -72,7 +74,7 @@ def test_what_may_be_written_in_several_ways_has_bounds() -> None:
 @pytest.mark.parametrize("event", [{"text": []}, {"other": "x"}, {"text": "x", "more": 1}])
 def test_no_size_is_predicted_for_another_shape(event: dict[str, Any]) -> None:
     """What surrounds texts is known only for events that are built alike."""
-    assert Handwriting([line(1, {"text": "plain"}, "orjson")]).sizes_of(event) is None
+    assert Handwriting([line(1, {"text": "plain"}, "orjson")], Payloads()).sizes_of(event) is None
 
 
 def test_no_size_is_predicted_for_a_hand_that_is_not_known() -> None:
@@ -83,4 +85,33 @@ def test_no_size_is_predicted_for_a_hand_that_is_not_known() -> None:
         )
         for n in (1, 2)
     ]
-    assert Handwriting(odd).sizes_of({"text": "x"}) is None
+    assert Handwriting(odd, Payloads()).sizes_of({"text": "x"}) is None
+
+
+@pytest.fixture
+def eager_threads() -> Iterator[None]:
+    """Have threads take turns as often as they can."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(interval)
+
+
+@pytest.mark.usefixtures("eager_threads")
+def test_threads_that_judge_histories_are_not_given_each_others_events() -> None:
+    """Each of the judge's threads has one history after the other, and later events get the ids of earlier ones."""
+    histories, events = 3_000, 50
+
+    def count_mistakes(thread: int) -> int:
+        mistakes = 0
+        for history in range(histories):
+            payloads = Payloads()
+            for n in range(events):
+                event = {"history": history, "n": n, "thread": thread}
+                mistakes += payloads.content(event) != f'{{"history":{history},"n":{n},"thread":{thread}}}'
+        return mistakes
+
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(count_mistakes, range(4))) == [0, 0, 0, 0]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from conformance.evidence.facts import Facts
 from conformance.evidence.history import BackendWentDown, NetworkTrouble
-from conformance.evidence.index import Evidence
 from conformance.rules.catalogue import rule_of
 from conformance.rules.findings import Findings
 from fake_backend.faults import BufferRequest, IdleCut
@@ -210,11 +210,11 @@ def _seconds(requests: int) -> float:
     history = story.history()
     taken = []
     for _ in range(3):
-        evidence = Evidence(history)
+        facts = Facts(history)
         begun = process_time()
         for rule in ("LIV-2", "LIV-3"):
             found = Findings(rule)
-            rule_of(rule).check(evidence, found)
+            rule_of(rule).check(facts, found)
             assert found.judged
             assert not found.violations
         taken.append(process_time() - begun)
