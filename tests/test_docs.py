@@ -16,7 +16,7 @@ import fake_backend.records
 import reference
 import sendproof
 from conformance import RULES
-from conformance.rules import page as rules_page
+from conformance.report import rule_pages
 from fake_backend import FakeBackend
 from tests.readme import ROOT
 
@@ -29,7 +29,7 @@ MAKES_DOCS = {
     for module in (
         "conformance/adapters/schema.py",
         "conformance/report/schema.py",
-        "conformance/rules/page.py",
+        "conformance/report/rule_pages.py",
         "fake_backend/faults/page.py",
     )
 }
@@ -82,18 +82,18 @@ def test_what_is_installed_refers_to_pages_that_there_are() -> None:
 
 
 def test_the_pages_of_the_rules_are_made_of_the_catalogue() -> None:
-    """docs/guarantees.md and docs/rules/ are what `python -m conformance.rules.page docs` writes, and nothing else."""
+    """docs/guarantees.md and docs/rules/ are what `conformance.report.rule_pages` writes, and nothing else."""
     docs = ROOT / "docs"
     written = {path.relative_to(docs).as_posix(): path.read_text(encoding="utf-8") for path in docs.glob("rules/*")}
     written["guarantees.md"] = (docs / "guarantees.md").read_text(encoding="utf-8")
-    assert written == rules_page.pages()
+    assert written == rule_pages.pages()
 
 
 def test_pages_of_rules_that_are_gone_are_removed(tmp_path: Path) -> None:
     """What is written is all that is there."""
     (tmp_path / "rules").mkdir()
     (tmp_path / "rules" / "OLD-1.md").touch()
-    rules_page.write(tmp_path)
+    rule_pages.write(tmp_path)
     assert {path.name for path in (tmp_path / "rules").iterdir()} == {f"{rule.id}.md" for rule in RULES}
 
 

@@ -9,14 +9,14 @@ import pytest
 from rich.console import Console
 
 from conformance import RULES
-from conformance.rules import page as rules_page
+from conformance.report import rule_pages
 from conformance.scenarios import SCENARIOS
 from sendproof.explain import explain
 
 if TYPE_CHECKING:
     from conformance.rules.catalogue import Rule
 
-PAGES = rules_page.pages()
+PAGES = rule_pages.pages()
 
 
 def words(text: str) -> str:

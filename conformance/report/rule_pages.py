@@ -1,4 +1,4 @@
-"""Makes docs/guarantees.md and docs/rules/ of the catalogue: `python -m conformance.rules.page docs`."""
+"""Makes docs/guarantees.md and docs/rules/ of the catalogue: `python -m conformance.report.rule_pages docs`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _HEAD = """\
 The rules of `sendproof check`. Each is judged by what the backend saw and accepted and by when calls returned, never by
 what the sender says of itself, except where the rule is about that. Each has a page that tells why it matters, what
 commonly breaks it, how to mend that, and how it is attacked; `sendproof check --explain DRN-3` prints the same. The
-pages are made from the catalogue (`python -m conformance.rules.page docs`).
+pages are made from the catalogue (`python -m conformance.report.rule_pages docs`).
 
 **MUST** binds every sender, **SHOULD** every good one, **OPTIONAL** those that claim the capability beside it.
 
