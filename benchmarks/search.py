@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING
 from hypothesis import strategies as st
 
 from benchmarks.figures import Figure, Goal
+from conformance.capabilities import CAPABILITIES
 from conformance.harness.worlds import SimulatedWorld
 from conformance.judging.judge import judge
-from conformance.rules.catalogue import CAPABILITIES, RULES
+from conformance.rules.catalogue import RULES
 from conformance.scenarios import SCENARIOS
 from conformance.search import Drawer, Schedule, examine_schedule, perform
 from conformance.search.schedule import Burst, Pause, Settle

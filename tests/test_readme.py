@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conformance.evidence.settings import Settings
-from conformance.harness.in_process import PluggedSender, made_by
+from conformance.harness.in_process import make_sender
 from conformance.judging.loading import load_factory
 from tests.browser import missing
 from tests.readme import README, ROOT, URL, backend, blocks, shell, the_block
@@ -114,9 +114,8 @@ async def test_the_adapter_plugs_in(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     named = re.search(r"sendproof check --sender (\S+)", example)
     assert named is not None
     settings = Settings(url="http://localhost/v1/runs/r/ingest", token="t", run_id="r")
-    sender = await made_by(load_factory(named[1]), settings)
-    assert isinstance(sender, PluggedSender)
-    assert [sender.enqueue({"n": number})[0] for number in range(2)] == ["accepted", "full"]
+    sender = await make_sender(load_factory(named[1]), settings)
+    assert [sender.call_enqueue({"n": number})[0] for number in range(2)] == ["accepted", "full"]
     assert await sender.stop(complete=True) is None
 
 

@@ -8,10 +8,12 @@ what was sent, expected and got.
 from conformance.adapters.channel import AttachedChannel, Channel, ProcessChannel, wait_for_adapter
 from conformance.adapters.pool import AdapterPool
 from conformance.adapters.remote import Adapter, RemoteSender
+from conformance.adapters.world import AdapterWorld
 
 __all__ = [
     "Adapter",
     "AdapterPool",
+    "AdapterWorld",
     "AttachedChannel",
     "Channel",
     "ProcessChannel",

@@ -31,17 +31,18 @@ from conformance.adapters.messages import (
     Stop,
     Stopped,
 )
-from conformance.capabilities import ABILITIES
+from conformance.capabilities import ABILITIES, CAPABILITIES
 from conformance.errors import AdapterError
 from conformance.escaping import printable
 from conformance.evidence.history import Report
-from conformance.rules.catalogue import CAPABILITIES
+from conformance.harness.sender import snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from conformance.adapters.channel import Channel
     from conformance.evidence.settings import Settings
+    from conformance.harness.sender import Calls
 
 _TIME_TO_START = 30.0
 """Seconds for the answer to `hello`: a program may be compiled before it is run."""
@@ -251,7 +252,7 @@ def _short(text: str) -> str:
 
 
 class RemoteSender:
-    """A sender behind an adapter; see `PluggedSender` for one in this process."""
+    """A sender behind an adapter; see `InProcessSender` for one in this process."""
 
     def __init__(self, adapter: Adapter, number: int, settings: Settings) -> None:
         self._adapter = adapter
@@ -259,13 +260,16 @@ class RemoteSender:
         self._deadline = settings.stop_timeout
         self.capabilities = adapter.capabilities
 
-    async def enqueue(self, events: Sequence[Any]) -> list[str]:
+    async def enqueue(self, events: Sequence[Any], calls: Calls) -> list[str]:
         """Enqueue events without a pause; gives the outcomes."""
-        return await self._adapter.enqueue(self._number, events)
+        places = [calls.called(snapshot(event)) for event in events]
+        outcomes = await self._adapter.enqueue(self._number, events)
+        return [calls.returned(place, outcome) for place, outcome in zip(places, outcomes, strict=True)]
 
-    async def enqueue_unserialisable(self) -> str:
+    async def enqueue_unserializable(self, _event: Any, _what: str, calls: Calls) -> str:
         """Enqueue what JSON can't carry in the adapter's language; gives the outcome."""
-        return await self._adapter.enqueue_unserialisable(self._number)
+        place = calls.called(None, "something of the adapter's language")
+        return calls.returned(place, await self._adapter.enqueue_unserialisable(self._number))
 
     async def stop(self, *, complete: bool) -> Report | None:
         """Stop it; gives its report."""

@@ -25,7 +25,7 @@ from conformance.adapters.messages import (
 from conformance.capabilities import ABILITIES
 from conformance.errors import AdapterError
 from conformance.evidence.settings import TIMES, Settings
-from conformance.harness.in_process import PluggedSender, made_by
+from conformance.harness.in_process import InProcessSender, make_sender
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,7 +59,7 @@ class _Served:
         self._name = name
         self._factory = factory
         self._answers = answers
-        self._senders: dict[int, PluggedSender] = {}
+        self._senders: dict[int, InProcessSender] = {}
         self._stops: set[asyncio.Task[None]] = set()
 
     async def take(self, line: bytes) -> bool:
@@ -121,13 +121,10 @@ class _Served:
             "capabilities": sorted(sender.capabilities | ABILITIES),
         }
 
-    async def _make(self, settings: Settings) -> PluggedSender:
-        sender = await made_by(self._factory, settings)
-        if not isinstance(sender, PluggedSender):
-            raise AdapterError("the factory gave a sender that is behind an adapter itself")
-        return sender
+    async def _make(self, settings: Settings) -> InProcessSender:
+        return await make_sender(self._factory, settings)
 
-    def _of(self, number: int) -> PluggedSender:
+    def _of(self, number: int) -> InProcessSender:
         sender = self._senders.get(number)
         if sender is None:
             raise AdapterError(f"there is no sender {number}")
@@ -138,8 +135,8 @@ class _Served:
         self._answers.flush()
 
 
-def _word(sender: PluggedSender, event: Any) -> str:
-    outcome, _ = sender.enqueue(event)
+def _word(sender: InProcessSender, event: Any) -> str:
+    outcome, _ = sender.call_enqueue(event)
     if outcome.startswith("raised"):
         raise AdapterError(f"enqueue {outcome}")
     return outcome

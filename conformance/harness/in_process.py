@@ -7,28 +7,28 @@ that is an `AdapterError`, which says what came and what was expected: a verdict
 
 from __future__ import annotations
 
-import copy
 import inspect
 import time
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from conformance.adapters.remote import RemoteSender
+from conformance.capabilities import CAPABILITIES
 from conformance.errors import AdapterError
 from conformance.escaping import printable
 from conformance.evidence.history import OUTCOMES, Report
-from conformance.rules.catalogue import CAPABILITIES
+from conformance.harness.sender import snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from conformance.evidence.settings import Settings
+    from conformance.harness.sender import Calls, SenderMaker
 
 _CONSPICUOUS = 0.05
-_UNCHANGING = frozenset({str, int, float, bool, type(None)})
 
 
-class PluggedSender:
+class InProcessSender:
     """A sender that a factory gave, behind checks of the contract."""
 
     def __init__(self, sender: Any) -> None:
@@ -38,7 +38,30 @@ class PluggedSender:
             if not callable(getattr(sender, method, None)):
                 raise AdapterError(f"the factory gave a {type(sender).__name__}, which has no method {method!r}")
 
-    def enqueue(self, event: Any) -> tuple[str, float]:
+    async def enqueue(self, events: Sequence[dict[str, Any]], calls: Calls) -> list[str]:
+        """Enqueue events without a pause between them; gives the outcomes.
+
+        Raises:
+            AdapterError: `enqueue` answered what isn't agreed, or raised for an event that JSON can carry.
+        """
+        outcomes = []
+        for event in events:
+            as_it_is = snapshot(event)
+            outcome = self._enqueue(event, calls, calls.called(as_it_is))
+            if outcome.startswith("raised"):
+                raise AdapterError(f"enqueue {outcome}, for an event that JSON can carry: {as_it_is!r:.200}")
+            outcomes.append(outcome)
+        return outcomes
+
+    async def enqueue_unserializable(self, event: Any, what: str, calls: Calls) -> str:
+        """Enqueue something that JSON can't carry; gives the outcome."""
+        return self._enqueue(event, calls, calls.called(None, what))
+
+    def _enqueue(self, event: Any, calls: Calls, place: int) -> str:
+        outcome, blocked_for = self.call_enqueue(event)
+        return calls.returned(place, outcome, blocked_for)
+
+    def call_enqueue(self, event: Any) -> tuple[str, float]:
         """Call `enqueue`; give its word, and the real seconds that it took if they were conspicuous.
 
         What it raises is given as the word `raised …`, which no rule takes for an answer.
@@ -72,7 +95,7 @@ class PluggedSender:
         return None if report is None else _read_report(report)
 
 
-async def made_by(factory: Callable[[Settings], Any], settings: Settings) -> PluggedSender | RemoteSender:
+async def make_sender(factory: Callable[[Settings], Any], settings: Settings) -> InProcessSender:
     """Call a factory, await what it gives if it is a coroutine function, and check that."""
     try:
         sender = factory(settings)
@@ -82,18 +105,12 @@ async def made_by(factory: Callable[[Settings], Any], settings: Settings) -> Plu
         raise
     except Exception as error:
         raise AdapterError(f"the factory raised {_told(error)}") from error
-    return sender if isinstance(sender, RemoteSender) else PluggedSender(sender)
+    return InProcessSender(sender)
 
 
-def snapshot(event: Any) -> Any:
-    """The event as it is now, however it is changed later."""
-    # What JSON is made of goes over three times faster than by `deepcopy`, and a search does little else as often.
-    kind = type(event)
-    if kind is dict:
-        return {key: each if type(each) in _UNCHANGING else snapshot(each) for key, each in event.items()}
-    if kind is list:
-        return [snapshot(value) for value in event]
-    return event if kind in _UNCHANGING else copy.deepcopy(event)
+def maker_of(factory: Callable[[Settings], Any]) -> SenderMaker:
+    """Return what makes senders of a factory in this process."""
+    return partial(make_sender, factory)
 
 
 def _capabilities_of(sender: Any) -> frozenset[str]:

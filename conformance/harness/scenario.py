@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -21,7 +21,6 @@ import msgspec
 from conformance.errors import SuiteError
 from conformance.evidence.describe import describe_fault
 from conformance.evidence.history import (
-    AnyRecord,
     History,
     NetworkTrouble,
     RetryAfterAsked,
@@ -29,18 +28,19 @@ from conformance.evidence.history import (
     StrayRequest,
 )
 from conformance.evidence.settings import Settings
-from conformance.harness.in_process import made_by
+from conformance.harness.recording import Recording
 from conformance.harness.route import StraightWay
-from conformance.harness.stage import StagedSender
+from conformance.harness.staged_sender import StagedSender
 from fake_backend import FakeBackend, FaultRule, Limits
 from fake_backend.faults import Stall
 from fake_backend.records import AnswerSent, RequestStarted
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 
     from conformance.evidence.history import WorldName
     from conformance.harness.route import Way
+    from conformance.harness.sender import SenderMaker
     from conformance.simulation import Link, Network, Simulation
     from fake_backend.faults import Fault
 
@@ -48,9 +48,6 @@ Factory: TypeAlias = "Callable[[Settings], Any]"
 _Amount = TypeVar("_Amount", int, float)
 
 TOKEN = "the-token-of-the-suite"  # noqa: S105 - a token of a fake backend is no secret
-_LOOK_AGAIN = 0.02
-_LOOK_AGAIN_SHARE = 0.01
-"""The share of the time waited so far after which to look again, so that what never comes isn't looked for so often."""
 _QUIET_AT_THE_END = 1.0
 _A_FLOOD = 2_000
 _NEWS = 0.1
@@ -91,22 +88,18 @@ class Scenario:
     ability: str | None = None
 
 
-class Stage:
+class Stage(Recording):
     """What a script sees of the world."""
 
-    def __init__(self, scenario: Scenario, factory: Factory, *, scale: float, watches_real_time: bool = True) -> None:
-        self.watches_real_time = watches_real_time
-        """Whether the real time that calls take goes into the history, which then differs from run to run."""
+    def __init__(
+        self, scenario: Scenario, make_sender: SenderMaker, *, scale: float, watches_real_time: bool = True
+    ) -> None:
+        super().__init__(scale=scale, watches_real_time=watches_real_time)
         self._name = scenario.name
-        self._factory = factory
-        self._scale = scale
+        self._make_sender = make_sender
         self._senders = 0
-        self._bursts = 0
         self.flooded = asyncio.Event()
         """Set when a sender makes more requests than any sender would."""
-        self.waiting_for: list[str] = []
-        """What the script waits for at this moment, in words."""
-        self.records: list[AnyRecord] = []
         self.settings = Settings(url="", token=TOKEN, run_id="", **scenario.settings).scaled(scale)
         self._stands_at = scenario.stands_at
         self.backend = FakeBackend(
@@ -117,7 +110,6 @@ class Stage:
         self.way: Way = StraightWay(self.backend)
         """How senders get to the backend."""
         self.elsewhere = FakeBackend(on_record=self._on_stray_record)
-        self._time: Callable[[], float] | None = None
         self._network: Network | None = None
         self.step_wall_clock: Callable[[float], None] = _leave_the_clock_alone
         """Sets the wall clock forward or back, in the world that has its own; elsewhere it does nothing."""
@@ -129,42 +121,9 @@ class Stage:
 
     # Time.
 
-    def now(self) -> float:
-        """The time on the clock of the records."""
-        if self._time is None:  # the first time the loop runs; asking asyncio for it is slow, and enqueue asks often
-            self._time = asyncio.get_running_loop().time
-        return self._time()
-
-    def seconds(self, nominal: float) -> float:
-        """So many seconds of a script, in seconds of this world."""
-        return nominal * self._scale
-
-    async def pause(self, nominal: float) -> None:
-        """Let time pass."""
-        await asyncio.sleep(self.seconds(nominal))
-
     def for_long(self, *, simulated: _Amount, real: _Amount) -> _Amount:
         """Return how much of what takes time is worth it: `simulated` if time costs nothing, `real` otherwise."""
         return real if self._network is None else simulated
-
-    @contextmanager
-    def wait_for(self, what: str) -> Iterator[None]:
-        """Tell what the script waits for meanwhile."""
-        self.waiting_for.append(what)
-        try:
-            yield
-        finally:
-            self.waiting_for.remove(what)
-
-    async def until(self, condition: Callable[[], bool], within: float = 60.0) -> bool:
-        """Wait until something is so; gives whether it came to be within so many seconds of the script."""
-        began = self.now()
-        deadline = began + self.seconds(within)
-        while not condition():
-            if self.now() >= deadline:
-                return False
-            await asyncio.sleep(max(self.seconds(_LOOK_AGAIN), _LOOK_AGAIN_SHARE * (self.now() - began)))
-        return True
 
     async def quiet_end(self) -> None:
         """Leave time for what a sender might still do that it shouldn't."""
@@ -185,14 +144,9 @@ class Stage:
         opened = self.write(
             SenderOpened(time=self.now(), sender=number, run_id=run_id, token=TOKEN, capabilities=frozenset())
         )
-        sender = await made_by(self._factory, settings)
+        sender = await self._make_sender(settings)
         self.complete(opened, capabilities=sender.capabilities)
-        return StagedSender(self, sender, number, run_id)
-
-    def next_burst(self) -> int:
-        """A number for enqueues that are made without a pause between them."""
-        self._bursts += 1
-        return self._bursts
+        return StagedSender(sender, number, recording=self, backend=self.backend, settings=settings)
 
     # The backend.
 
@@ -273,15 +227,6 @@ class Stage:
             slack=slack,
             records=tuple(self.records),
         )
-
-    def write(self, record: AnyRecord) -> int:
-        """Put a record into the history; gives its place there."""
-        self.records.append(record)
-        return len(self.records) - 1
-
-    def complete(self, place: int, **fields: Any) -> None:
-        """Add to a record what is known only now."""
-        self.records[place] = msgspec.structs.replace(self.records[place], **fields)
 
     def _on_backend_record(self, record: Any) -> None:
         self.write(record)

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from conformance.evidence.history import WorldName
-    from conformance.harness.scenario import Factory, Scenario, Stage
+    from conformance.harness.scenario import Scenario, Stage
+    from conformance.harness.sender import SenderMaker
     from fake_backend import BackendRecord, FakeBackend
     from fake_backend.faults import Fault, Phase, Stream
     from fake_backend.toxiproxy import FrontProxy, Toxiproxy
@@ -115,8 +116,8 @@ class ToxiproxyWorld(TcpWorld):
         super().__init__(at_a_time=at_a_time)
         self._server = server
 
-    def _stage(self, scenario: Scenario, factory: Factory) -> Stage:
-        stage = super()._stage(scenario, factory)
+    def _stage(self, scenario: Scenario, make_sender: SenderMaker) -> Stage:
+        stage = super()._stage(scenario, make_sender)
         stage.way = ProxiedWay(self._server, stage.backend, stage.write)
         return stage
 

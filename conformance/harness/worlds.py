@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import structs
 
-from conformance.adapters import AdapterPool
-from conformance.evidence.history import AdapterSaid, CutShort, EnqueueCalled
+from conformance.evidence.history import CutShort, EnqueueCalled
+from conformance.harness.in_process import maker_of
 from conformance.harness.scenario import Stage
 from conformance.simulation import LinkConditions, simulate
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from conformance.evidence.history import History, WorldName
     from conformance.evidence.settings import Settings
     from conformance.harness.scenario import Factory, Scenario
+    from conformance.harness.sender import SenderMaker
     from conformance.simulation import Simulation
 
 _NEARBY = LinkConditions(latency=0.005)
@@ -100,7 +101,7 @@ def perform_simulated(
         AdapterError: The sender broke the contract of a factory.
         SimulationError: The sender did what can't be simulated, waited for what can't come, or spins.
     """
-    stage = Stage(scenario, factory, scale=1.0, watches_real_time=watches_real_time)
+    stage = Stage(scenario, maker_of(factory), scale=1.0, watches_real_time=watches_real_time)
 
     def main(simulation: Simulation) -> Coroutine[Any, Any, float]:
         stage.enter(simulation)
@@ -146,31 +147,26 @@ class TcpWorld:
         self.slack = slack
         self.patience = patience
 
-    def perform(self, scenario: Scenario, factory: Factory | AdapterPool) -> History:
-        """Perform a scenario, with senders of this process or behind an adapter.
+    def perform(self, scenario: Scenario, factory: Factory) -> History:
+        """Perform a scenario.
 
         Raises:
-            AdapterError: The sender broke the contract of a factory, or its adapter the protocol.
+            AdapterError: The sender broke the contract of a factory.
         """
-        if isinstance(factory, AdapterPool):
-            with factory.lend() as lent:
-                return _with_what_was_said(self._perform(scenario, lent), lent.complaints())
-        return self._perform(scenario, factory)
+        return self.perform_with(maker_of(factory), scenario)
 
-    def _perform(self, scenario: Scenario, factory: Factory) -> History:
-        stage = self._stage(scenario, factory)
+    def perform_with(self, make_sender: SenderMaker, scenario: Scenario) -> History:
+        """Perform a scenario with senders that are made in another way than by a factory of this process.
+
+        Raises:
+            AdapterError: A sender did what isn't agreed.
+        """
+        stage = self._stage(scenario, make_sender)
         began = asyncio.run(_perform(scenario, stage, patience=self.patience))
         return stage.history(world=self.name, began=began, round_trip=self.round_trip, slack=self.slack)
 
-    def _stage(self, scenario: Scenario, factory: Factory) -> Stage:
-        return Stage(scenario, factory, scale=self.scale)
-
-
-def _with_what_was_said(history: History, lines: tuple[str, ...]) -> History:
-    if not lines:
-        return history
-    said = AdapterSaid(time=max((each.time for each in history.records), default=history.began), lines=lines)
-    return structs.replace(history, records=(*history.records, said))
+    def _stage(self, scenario: Scenario, make_sender: SenderMaker) -> Stage:
+        return Stage(scenario, make_sender, scale=self.scale)
 
 
 async def _perform(scenario: Scenario, stage: Stage, *, patience: float | None = None) -> float:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from conformance.adapters import AdapterPool, ProcessChannel, wait_for_adapter
+from conformance.adapters import AdapterPool, AdapterWorld, ProcessChannel, wait_for_adapter
 from conformance.capabilities import ABILITIES
 from conformance.errors import AdapterError
 from conformance.harness.worlds import SimulatedWorld, TcpWorld
@@ -131,8 +131,7 @@ def _behind_an_adapter(pool: AdapterPool, option: str) -> Iterator[Subject]:
             title=adapter.title,
             option=option,
             factory=pool,
-            # Between the suite and a sender are pipes, and a process that may have to wait for its turn.
-            world=TcpWorld(at_a_time=pool.at_a_time, scale=0.35, slack=0.5),
+            world=AdapterWorld(at_a_time=pool.at_a_time),
             capabilities=adapter.capabilities,
             abilities=adapter.abilities,
         )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from conformance.capabilities import CAPABILITIES
 from conformance.errors import SuiteError, UnknownRuleError
 from conformance.rules import delivery, drain, liveness, retry, sequence, windows, wire
 
@@ -149,12 +150,13 @@ def _read_rule(rule_id: str, table: Any) -> Rule:
         said = msgspec.convert(table, _Text)
     except msgspec.ValidationError as error:
         raise SuiteError(f"rules.toml, {rule_id}: {error}") from error
+    if said.capability is not None and said.capability not in CAPABILITIES:
+        known = ", ".join(sorted(CAPABILITIES))
+        raise SuiteError(f"rules.toml, {rule_id}: capability is {said.capability!r}; known capabilities are {known}")
     return Rule(id=rule_id, check=_CHECKERS[rule_id], **msgspec.structs.asdict(said))
 
 
 RULES = read_rules(resources.files("conformance.rules").joinpath("rules.toml").read_text(encoding="utf-8"))
-CAPABILITIES = frozenset(rule.capability for rule in RULES if rule.capability is not None)
-"""What a sender may claim beyond what all must do."""
 
 _BY_ID = {rule.id: rule for rule in RULES}
 

@@ -14,7 +14,7 @@ from fake_backend.records import LineReceived
 
 if TYPE_CHECKING:
     from conformance.harness.scenario import Stage
-    from conformance.harness.stage import StagedSender
+    from conformance.harness.staged_sender import StagedSender
 
 _LIMIT = 1_000
 _WINDOW = 2_000

@@ -12,7 +12,7 @@ from fake_backend.records import AnswerSent
 
 if TYPE_CHECKING:
     from conformance.harness.scenario import Stage
-    from conformance.harness.stage import StagedSender
+    from conformance.harness.staged_sender import StagedSender
 
 
 async def _a_busy_caller(stage: Stage) -> None:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from conformance.evidence.history import History
     from conformance.harness.scenario import Factory
-    from conformance.harness.stage import StagedSender
+    from conformance.harness.staged_sender import StagedSender
     from conformance.search.schedule import Direction
 
 POISON = "poison"

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from conformance.capabilities import CAPABILITIES
 from conformance.harness.worlds import SimulatedWorld, TcpWorld
 from conformance.judging.judge import Judgement, Verdict, judge
-from conformance.rules.catalogue import CAPABILITIES, RULES
+from conformance.rules.catalogue import RULES
 from conformance.scenarios import SCENARIOS
 from reference.adapter import create_sender as create_reference_sender
 from tests.conformance.mutants import MUTANTS, Mutant

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance.adapters import Adapter, AdapterPool, ProcessChannel, wait_for_adapter
+from conformance.adapters import Adapter, AdapterPool, AdapterWorld, ProcessChannel, wait_for_adapter
 from conformance.errors import AdapterError
 from conformance.evidence.history import AdapterSaid
 from conformance.harness.scenario import Scenario
-from conformance.harness.worlds import TcpWorld
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,7 +88,7 @@ def test_what_a_program_complains_of_is_in_the_history_of_its_scenario() -> None
     pool = AdapterPool(lambda: ProcessChannel(program(text)), at_a_time=1)
     attack = Scenario(name="odd", rules=(), story="", script=_opens_and_stops)
     try:
-        histories = [TcpWorld().perform(attack, pool) for _ in range(2)]
+        histories = [AdapterWorld(at_a_time=1).perform(attack, pool) for _ in range(2)]
     finally:
         pool.close()
     assert [history.records[-1] for history in histories] == [

@@ -20,9 +20,8 @@ from conformance.adapters.messages import (
     Stopped,
 )
 from conformance.adapters.schema import schema
-from conformance.capabilities import ABILITIES
+from conformance.capabilities import ABILITIES, CAPABILITIES
 from conformance.evidence.settings import Settings
-from conformance.rules.catalogue import CAPABILITIES
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "adapters.md").read_text(encoding="utf-8")

@@ -83,13 +83,25 @@ def but(kind: str, *answers: Any) -> Callable[[dict[str, Any]], list[Any]]:
     return answer
 
 
+class NoCalls:
+    """Writes no calls down."""
+
+    def called(self, _event: Any, _unserializable: str | None = None) -> int:
+        """Give a place, which there is not."""
+        return 0
+
+    def returned(self, _place: int, outcome: str, _blocked_for: float = 0.0) -> str:
+        """Give the outcome."""
+        return outcome
+
+
 async def used(channel: Scripted) -> RemoteSender:
     """What an adapter goes through in the simplest scenario."""
     adapter = Adapter(channel, time_to_start=0.05, time_to_answer=0.05)
     await adapter.introduce()
     sender = await adapter.open(SETTINGS)
-    await sender.enqueue([{"n": 1}])
-    await sender.enqueue_unserialisable()
+    await sender.enqueue([{"n": 1}], NoCalls())
+    await sender.enqueue_unserializable(object(), "", NoCalls())
     await sender.stop(complete=True)
     return sender
 
@@ -122,7 +134,7 @@ async def test_answers_are_given_as_they_came() -> None:
     await adapter.introduce()
     assert (adapter.title, set(adapter.capabilities), set(adapter.abilities)) == ("mine 2 (Go)", {"handoff"}, set())
     sender = await adapter.open(SETTINGS)
-    assert await sender.enqueue([{}, {}]) == ["accepted", "accepted"]
+    assert await sender.enqueue([{}, {}], NoCalls()) == ["accepted", "accepted"]
     assert await sender.stop(complete=True) == Report(delivered=1, undelivered=0, completed=True)
     silent = Adapter(Scripted(but("stop", {})))
     await silent.introduce()
@@ -162,7 +174,7 @@ async def test_answers_may_come_in_any_order_and_too_late() -> None:
     sender = await adapter.open(SETTINGS)
     leaving = asyncio.ensure_future(sender.stop(complete=True))
     await asyncio.sleep(0)
-    assert await sender.enqueue([{}]) == ["accepted"]
+    assert await sender.enqueue([{}], NoCalls()) == ["accepted"]
     leaving.cancel()
     await asyncio.wait({leaving})
     channel.on_line(json.dumps({"id": late[0]["id"], "report": REPORT}).encode())

@@ -13,7 +13,7 @@ import pytest
 from conformance.errors import AdapterError
 from conformance.evidence.history import Report
 from conformance.evidence.settings import Settings
-from conformance.harness.in_process import PluggedSender, made_by
+from conformance.harness.in_process import InProcessSender, make_sender
 
 SETTINGS = Settings(url="http://127.0.0.1:1/v1/runs/run-1/ingest", token="token", run_id="run-1")
 GOOD_REPORT = {"delivered": 2, "undelivered": 1, "completed": True}
@@ -47,11 +47,9 @@ class Sender:
         return self.report
 
 
-async def plugged(factory: Any) -> PluggedSender:
+async def plugged(factory: Any) -> InProcessSender:
     """What comes of a factory."""
-    sender = await made_by(factory, SETTINGS)
-    assert isinstance(sender, PluggedSender)
-    return sender
+    return await make_sender(factory, SETTINGS)
 
 
 HOSTILE = OSError("\x1b[2J")
@@ -67,14 +65,14 @@ async def test_what_a_sender_raises_drives_no_terminal() -> None:
     with pytest.raises(AdapterError, match=escaped):
         await plugged(_raises_it)
     sender = await plugged(lambda _: Sender(outcome=HOSTILE, report=HOSTILE))
-    assert re.search(escaped, sender.enqueue({})[0])
+    assert re.search(escaped, sender.call_enqueue({})[0])
     with pytest.raises(AdapterError, match=escaped):
         await sender.stop(complete=True)
 
 
 def stopped(report: Any) -> Report | None:
     """What comes of the report of a sender's stop."""
-    return asyncio.run(PluggedSender(Sender(report=report)).stop(complete=True))
+    return asyncio.run(InProcessSender(Sender(report=report)).stop(complete=True))
 
 
 async def test_a_factory_may_be_a_coroutine_function() -> None:
@@ -129,7 +127,7 @@ async def _accepted() -> str:
 def test_an_outcome_is_one_of_five_words(outcome: Any, says: str) -> None:
     """Whatever else `enqueue` returns is refused."""
     with pytest.raises(AdapterError) as raised:
-        PluggedSender(Sender(outcome=outcome)).enqueue({})
+        InProcessSender(Sender(outcome=outcome)).call_enqueue({})
     assert says in str(raised.value)
 
 
@@ -138,19 +136,19 @@ async def test_an_outcome_comes_at_once() -> None:
     future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     for awaitable in (_accepted(), future):
         with pytest.raises(AdapterError, match="must return its outcome at once, and it returned an awaitable"):
-            PluggedSender(Sender(outcome=awaitable)).enqueue({})
+            InProcessSender(Sender(outcome=awaitable)).call_enqueue({})
 
 
 def test_an_outcome_may_be_a_member_of_an_enum_of_strings() -> None:
     """It is taken for its word, whatever its str() is."""
-    outcome, _ = PluggedSender(Sender(outcome=Word.ACCEPTED)).enqueue({})
+    outcome, _ = InProcessSender(Sender(outcome=Word.ACCEPTED)).call_enqueue({})
     assert (outcome, type(outcome)) == ("accepted", str)
 
 
 def test_what_enqueue_raises_is_an_outcome() -> None:
     """For an event that JSON can't carry, raising is judged; it doesn't end the scenario."""
-    sender = PluggedSender(Sender(outcome=TypeError("no JSON")))
-    assert sender.enqueue({}) == ("raised TypeError: no JSON", 0.0)
+    sender = InProcessSender(Sender(outcome=TypeError("no JSON")))
+    assert sender.call_enqueue({}) == ("raised TypeError: no JSON", 0.0)
 
 
 def test_stop_that_raises_is_refused() -> None:
@@ -163,7 +161,7 @@ def test_stop_is_async() -> None:
     """A `stop` that returns at once can't have drained."""
     sender = SimpleNamespace(capabilities=(), enqueue=print, stop=lambda complete: complete)
     with pytest.raises(AdapterError, match="stop must be async, and it returned True"):
-        asyncio.run(PluggedSender(sender).stop(complete=True))
+        asyncio.run(InProcessSender(sender).stop(complete=True))
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from conformance.capabilities import CAPABILITIES
 from conformance.errors import SuiteError
 from conformance.evidence.history import NetworkTrouble
 from conformance.harness.scenario import Scenario, numbered
@@ -13,7 +14,7 @@ from conformance.harness.toxiproxy import ToxiproxyWorld, toxic_of, toxiproxy_wo
 from conformance.harness.worlds import SimulatedWorld, TcpWorld
 from conformance.judging.comparison import Comparison, Outcome, compare
 from conformance.judging.judge import Judgement
-from conformance.rules.catalogue import CAPABILITIES, RULES
+from conformance.rules.catalogue import RULES
 from conformance.rules.findings import Violation
 from conformance.scenarios import SCENARIOS
 from fake_backend.faults import (

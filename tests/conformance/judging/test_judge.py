@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from conformance import check
+from conformance.capabilities import CAPABILITIES
 from conformance.errors import AdapterError, ConformanceError, SuiteError, UnknownRuleError
 from conformance.evidence.history import AdapterSaid, CutShort
 from conformance.harness.scenario import Scenario
@@ -24,7 +25,7 @@ from conformance.judging.judge import (
     scenarios_for,
     select_rules,
 )
-from conformance.rules.catalogue import CAPABILITIES, RULES, Level, rule_of
+from conformance.rules.catalogue import RULES, Level, rule_of
 from conformance.scenarios import SCENARIOS
 from tests.conformance.mutants.inert import DoesNothing
 from tests.conformance.mutants.plain_sender import PlainSender

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from conformance.capabilities import CAPABILITIES
 from conformance.harness.worlds import SimulatedWorld
 from conformance.judging.judge import judge, scenarios_for
-from conformance.rules.catalogue import CAPABILITIES, RULES, rule_of
+from conformance.rules.catalogue import RULES, rule_of
 from conformance.scenarios import SCENARIOS
 
 if TYPE_CHECKING:
