@@ -28,7 +28,7 @@ _HEAD = """\
 
 The rules of `sendproof check`. Each is judged by what the backend saw and accepted and by when calls returned, never by
 what the sender says of itself, except where the rule is about that. Each has a page that tells why it matters, what
-commonly breaks it, how to mend that, and how it is attacked; `sendproof check --explain DRN-3` prints the same. The
+commonly breaks it, how to fix that, and how it is attacked; `sendproof check --explain DRN-3` prints the same. The
 pages are made from the catalogue (`python -m conformance.report.rule_pages docs`).
 
 **MUST** binds every sender, **SHOULD** every good one, **OPTIONAL** those that claim the capability beside it.
@@ -40,8 +40,8 @@ outcome the sender can't know.
 
 def pages() -> dict[str, str]:
     """Every page by its path in the folder of docs, as Markdown."""
-    neighbours = dict(zip((rule.id for rule in RULES), _neighbours(), strict=True))
-    return {"guarantees.md": _overview()} | {f"rules/{rule.id}.md": _page(rule, *neighbours[rule.id]) for rule in RULES}
+    neighbors = dict(zip((rule.id for rule in RULES), _neighbors(), strict=True))
+    return {"guarantees.md": _overview()} | {f"rules/{rule.id}.md": _page(rule, *neighbors[rule.id]) for rule in RULES}
 
 
 def _overview() -> str:
@@ -76,7 +76,7 @@ def _page(rule: Rule, before: Rule | None, after: Rule | None) -> str:
 
 {causes}
 
-## How to mend it
+## How to fix it
 
 {rule.fix}
 
@@ -101,7 +101,7 @@ def _attacks(rule: Rule) -> list[tuple[str, str]]:
     return [(scenario.name, scenario.story) for scenario in SCENARIOS if rule.id in scenario.rules]
 
 
-def _neighbours() -> list[tuple[Rule | None, Rule | None]]:
+def _neighbors() -> list[tuple[Rule | None, Rule | None]]:
     padded = [None, *RULES, None]
     return [(before, after) for (before, _), (_, after) in pairwise(pairwise(padded))]
 

@@ -111,7 +111,7 @@ _CHECKERS: dict[str, Checker] = {
     "WIN-1": windows.windows_keep_their_limits,
     "WIN-2": windows.events_keep_their_limit,
     "WIN-3": windows.the_buffer_is_bounded,
-    "WIN-4": windows.the_unserialisable_is_refused_alone,
+    "WIN-4": windows.the_unserializable_is_refused_alone,
     "WIN-5": windows.a_burst_is_batched,
     "LIV-1": liveness.enqueue_returns_at_once,
     "LIV-2": liveness.an_idle_sender_delivers_soon,

@@ -28,10 +28,10 @@ def nothing_is_lost(facts: Facts, found: Findings) -> None:
         if missing and not facts.outages.excuse(sender):
             altered = facts.alterations.accepted(facts.index.run(sender.run_id))
             elsewise = sum((call.sender, call.call) in altered for call in missing)
-            hint = f"; in another form {elsewise} may be (see WIRE-4)" if elsewise else ""
+            hint = f"; {elsewise} of them may have arrived altered (see WIRE-4)" if elsewise else ""
             found.violate(
-                f"{len(missing)} of {len(sender.accepted)} events that enqueue accepted never were at the backend, "
-                f"and nothing stood in their way{hint}",
+                f"{len(missing)} of {len(sender.accepted)} events that enqueue accepted never reached the backend, "
+                f"although nothing prevented it{hint}",
                 missing[0],
                 *sender.returns[:1],
             )
@@ -55,13 +55,13 @@ def _check_that_the_report_adds_up(facts: Facts, sender: Sender, found: Findings
     in_time = [call for call in called if facts.index.is_before(call, stopped)]
     if total != len(accepted) and not len(in_time) <= total <= len(called):
         found.violate(
-            f"the report speaks of {total} events ({report.delivered} delivered, {report.undelivered} undelivered, "
+            f"the report accounts for {total} events ({report.delivered} delivered, {report.undelivered} undelivered, "
             f"{dropped} dropped), and enqueue was called with {len(called)}, of which it accepted {len(accepted)}",
             returned,
         )
     elif missing > report.undelivered + dropped:
         found.violate(
-            f"{missing} events are not at the backend, and the report owns up to {report.undelivered} undelivered "
+            f"{missing} events are not at the backend, and the report admits {report.undelivered} undelivered "
             f"and {dropped} dropped",
             returned,
         )
@@ -268,7 +268,7 @@ def success_without_a_number_is_no_acknowledgement(facts: Facts, found: Findings
             if missing and not facts.outages.excuse(sender):
                 found.violate(
                     f"a {answer.status} that didn't say how far it got was taken for an acknowledgement: "
-                    f"{len(missing)} events never were at the backend",
+                    f"{len(missing)} events never reached the backend",
                     answer,
                     missing[0],
                 )

@@ -213,7 +213,7 @@ def _may_be_of_another(facts: Facts, sender: Sender, request: Request) -> bool:
 
 
 def enqueue_after_stop_is_refused(facts: Facts, found: Findings) -> None:
-    """DRN-6: `enqueue` after `stop` has been called is refused, said so, and never sent."""
+    """DRN-6: after `stop` has been called `enqueue` refuses an event, says so, and never sends it."""
     for sender, run in facts.index.pairs():
         sent = {facts.content(line.event): line for line in run.lines}
         for call in sender.enqueues:

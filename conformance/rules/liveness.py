@@ -34,7 +34,7 @@ def enqueue_returns_at_once(facts: Facts, found: Findings) -> None:
             for took, at_once in ((call.returned - call.time, _AT_ONCE), (call.blocked_for, _AT_ONCE_IN_REAL_TIME)):
                 most = at_once + slack
                 if took > most and took > (most := most + _time_to_read(facts, sender, call)):
-                    found.violate(f"enqueue took {took:.3g} s to return; {most:.3g} s are the most", call)
+                    found.violate(f"enqueue took {took:.3g} s to return; at most {most:.3g} s are allowed", call)
                     break
 
 
@@ -185,7 +185,8 @@ def _check_the_wait(
     waited = request.started.time - since
     if waited > limit:
         found.violate(
-            f"an event waited for {waited:.3g} s after nothing stood in its way any more; {limit:.3g} s are the most",
+            f"an event waited for {waited:.3g} s after nothing prevented its delivery any more; "
+            f"at most {limit:.3g} s are allowed",
             call,
             None if before is None else before.end,
             request.started,

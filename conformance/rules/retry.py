@@ -74,7 +74,7 @@ def no_hot_loop(facts: Facts, found: Findings) -> None:
             if len(hottest) > _ATTEMPTS_AT_MOST:
                 found.violate(
                     f"{len(hottest)} attempts within {_DELAYS} retry delays ({_DELAYS * delay:g} s) of a backend that "
-                    f"fails at once; {_ATTEMPTS_AT_MOST} are the most",
+                    f"fails at once; at most {_ATTEMPTS_AT_MOST} are allowed",
                     hottest[0].started,
                     hottest[_ATTEMPTS_AT_MOST].started,
                 )
@@ -188,7 +188,7 @@ def poison_is_singled_out(facts: Facts, found: Findings) -> None:
         is_stuck = len(told) > _REFUSALS_OF_A_POISON * max(poisons, 1) + len(sender.accepted) // 10
         if behind and (is_stuck or not facts.outages.excuse(sender)):
             found.violate(
-                f"one event is refused again and again, and {len(behind)} others never were at the backend",
+                f"one event is refused again and again, and {len(behind)} others never reached the backend",
                 refused[0],
                 behind[-1],
             )
@@ -240,7 +240,7 @@ def _check_that_connecting_is_given_up(facts: Facts, sender: Sender, run: Run, f
         if is_calm and min(sender.stop_returned, facts.index.ended) >= until and not run.final_answers:
             found.count()
             found.violate(
-                f"the network swallowed what was sent until {over:.3g} s, and {until - over:.3g} s after that nothing "
+                f"the network lost what was sent until {over:.3g} s, and {until - over:.3g} s after that nothing "
                 f"had been tried again; request_timeout is {facts.settings.request_timeout:g} s",
                 trouble,
                 waiting[0],

@@ -65,7 +65,7 @@ def rebases_on_conflict(facts: Facts, found: Findings) -> None:
             told = knowledge.told_until(request, following)
             if following.first_seq - 1 not in told:
                 found.violate(
-                    f"after a 409 and with {request.last_told} told as the last number, the next window starts at "
+                    f"after a 409 that reported {request.last_told} as the last number, the next window starts at "
                     f"{following.first_seq}, not at {request.last_told + 1}",
                     request.answer,
                     following.lines[0],
@@ -88,7 +88,7 @@ def keeps_numbers_while_in_doubt(facts: Facts, found: Findings) -> None:
                     if seq != line.seq and _is_in_doubt(run, refusals, attempt, request):
                         found.violate(
                             f"number {seq} became {line.seq} after an attempt with an unknown outcome, "
-                            "and the backend had said nothing in between",
+                            "and the backend had reported nothing in between",
                             attempt.lines[place],
                             attempt.end,
                             line,

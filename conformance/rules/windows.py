@@ -205,8 +205,8 @@ def _check_that_it_was_full(
         )
 
 
-def the_unserialisable_is_refused_alone(facts: Facts, found: Findings) -> None:
-    """WIN-4: an event that can't be serialised is refused alone."""
+def the_unserializable_is_refused_alone(facts: Facts, found: Findings) -> None:
+    """WIN-4: an event that can't be serialized is refused alone."""
     for sender, run in facts.index.pairs():
         for call in sender.enqueues:
             if call.event is not None:
@@ -225,7 +225,7 @@ def the_unserialisable_is_refused_alone(facts: Facts, found: Findings) -> None:
         if any(call.event is None for call in sender.enqueues):
             missing = facts.losses.of(sender)
             if missing and not facts.outages.excuse(sender):
-                found.violate("an event beside one that can't be serialised was not delivered", missing[0])
+                found.violate("an event beside one that can't be serialized was not delivered", missing[0])
 
 
 def a_burst_is_batched(facts: Facts, found: Findings) -> None:
@@ -259,8 +259,8 @@ def a_burst_is_batched(facts: Facts, found: Findings) -> None:
             most = math.ceil(len(calls) / settings.max_window_events) + _REQUESTS_BESIDES_WINDOWS
             if len(used) > most:
                 found.violate(
-                    f"{len(calls)} events enqueued together took {len(used)} requests; {most} are the most for windows "
-                    f"of {settings.max_window_events}",
+                    f"{len(calls)} events enqueued together took {len(used)} requests; "
+                    f"at most {most} are allowed with windows of {settings.max_window_events}",
                     calls[0],
                     used[-1].started,
                 )

@@ -150,7 +150,7 @@ def test_an_unknown_scenario_is_an_error_with_a_suggestion() -> None:
 @pytest.mark.parametrize(
     ("sender", "rule", "says"),
     [
-        ("inert:DoesNothing", "DLV-1", "never were at the backend, and nothing stood in their way"),
+        ("inert:DoesNothing", "DLV-1", "never reached the backend, although nothing prevented it"),
         ("delivery:RenumbersAfterAReset", "DLV-2", "an event was accepted twice, as number "),
         ("draining:CompletesBeforeItHasDrained", "DRN-2", "completion at 0 came before 12 events had been sent"),
         ("draining:StopIgnoresItsDeadline", "DRN-3", "; its deadline was "),

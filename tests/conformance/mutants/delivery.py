@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.conformance.mutants.plain_sender import Answer
 
 
-@fails("DLV-1", "never were at the backend, and nothing stood in their way")
+@fails("DLV-1", "never reached the backend, although nothing prevented it")
 class DropsInSilenceWhenFull(PlainSender):
     """Says that it has taken an event for which it has no room."""
 
@@ -24,7 +24,7 @@ class DropsInSilenceWhenFull(PlainSender):
         return "accepted"
 
 
-@fails("DLV-1", "never were at the backend, and nothing stood in their way")
+@fails("DLV-1", "never reached the backend, although nothing prevented it")
 class DropsTheOldestInSilence(PlainSender):
     """Makes room for an event by dropping the oldest, and counts it nowhere."""
 
@@ -34,7 +34,7 @@ class DropsTheOldestInSilence(PlainSender):
         return "accepted"
 
 
-@fails("DLV-1", "never were at the backend, and nothing stood in their way")
+@fails("DLV-1", "never reached the backend, although nothing prevented it")
 class LosesWhatComesWhileAWindowCloses(PlainSender):
     """Empties its buffer when a window with all of it was taken, whatever has come in meanwhile."""
 
@@ -45,7 +45,7 @@ class LosesWhatComesWhileAWindowCloses(PlainSender):
             self.held.clear()
 
 
-@fails("DLV-1", "never were at the backend, and nothing stood in their way")
+@fails("DLV-1", "never reached the backend, although nothing prevented it")
 class BelievesAStaleReplica(PlainSender):
     """Goes back to the number of an answer that is lower than what it was told before."""
 
@@ -53,7 +53,7 @@ class BelievesAStaleReplica(PlainSender):
         return False
 
 
-@fails("DLV-1", "never were at the backend, and nothing stood in their way")
+@fails("DLV-1", "never reached the backend, although nothing prevented it")
 class DropsAWindowThatIsRefused(PlainSender):
     """Drops all of a window that is refused without a number, and counts it as dropped."""
 
@@ -78,7 +78,7 @@ class BlamesTheHeadOfARefusedWindow(PlainSender):
             await super().refused(answer, count)
 
 
-@fails("DLV-1", "the report speaks of")
+@fails("DLV-1", "the report accounts for")
 class CountsDeliveriesTwice(PlainSender):
     """Counts an event as delivered with each answer that covers it, so that its report doesn't add up."""
 
@@ -99,7 +99,7 @@ class RenumbersAfterAReset(PlainSender):
 
 @fails("DLV-2", "an event was accepted twice")
 class RenumbersAfterABadGateway(PlainSender):
-    """The same after 502 alone, which it takes for proof that nothing was taken."""
+    """After a 502, which proves nothing, it sends the batch again from where the backend stands."""
 
     async def post(self, lines: list[bytes]) -> Answer:
         answer = await super().post(lines)
@@ -190,7 +190,7 @@ class ReadsNumbersGenerously(PlainSender):
             return None
 
 
-@fails("DLV-1", "never were at the backend, and nothing stood in their way")
+@fails("DLV-1", "never reached the backend, although nothing prevented it")
 class DiesOfADeepAnswer(PlainSender):
     """Expects of its JSON parser no other error than that something isn't JSON."""
 

@@ -104,7 +104,7 @@ class SaysClosedAndSends(PlainSender):
     def enqueue(self, event: object) -> str:
         outcome = super().enqueue(event)
         if outcome == "closed" and not self.over:
-            self.held.append(self.serialise(event))
+            self.held.append(self.serialize(event))
         return outcome
 
 

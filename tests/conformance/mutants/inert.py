@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from conformance.evidence.settings import Settings
 
 
-@fails("DLV-1", "never were at the backend, and nothing stood in their way")
+@fails("DLV-1", "never reached the backend, although nothing prevented it")
 class DoesNothing:
     """Takes every event, sends none, and says so honestly."""
 

@@ -31,7 +31,7 @@ class WritesInItsOwnWay(PlainSender):
     def headers(self, lines: list[bytes]) -> dict[str, str]:
         return {**super().headers(lines), "Content-Type": "application/x-ndjson; charset=utf-8"}
 
-    def serialise(self, event: Any) -> bytes:
+    def serialize(self, event: Any) -> bytes:
         return json.dumps(event, separators=(",", ": "), allow_nan=False).encode()
 
     def line(self, seq: int, payload: bytes) -> bytes:

@@ -215,7 +215,7 @@ class LooksNowAndThenWhetherItIsClosed(PlainSender):
         return False
 
 
-@fails("DLV-1", "the report speaks of")
+@fails("DLV-1", "the report accounts for")
 class TakesEventsOnCreditAfterItsEnd(PlainSender):
     """Goes on taking events when a final answer has ended it, and has nowhere to put them."""
 
@@ -252,7 +252,7 @@ class StaysFull(PlainSender):
 class WritesWhatJsonCannotCarry(PlainSender):
     """Writes NaN and infinities as no parser reads them, and anything else by its repr."""
 
-    def serialise(self, event: Any) -> bytes:
+    def serialize(self, event: Any) -> bytes:
         return json.dumps(event, default=repr).encode()
 
 
@@ -273,17 +273,17 @@ class NeverGetsItsRoomBack(PlainSender):
 
 @fails("WIN-4", "was answered 'raised")
 class RaisesWhatJsonRaises(PlainSender):
-    """Lets the errors of the serialiser out of `enqueue`."""
+    """Lets the errors of the serializer out of `enqueue`."""
 
     def enqueue(self, event: Any) -> str:
         if not self.is_closed():
-            self.serialise(event)
+            self.serialize(event)
         return super().enqueue(event)
 
 
-@fails("WIN-4", "an event beside one that can't be serialised was not delivered")
-class LosesTheNeighbours(PlainSender):
-    """Gives up the whole batch for one event that can't be serialised."""
+@fails("WIN-4", "an event beside one that can't be serialized was not delivered")
+class LosesTheNeighbors(PlainSender):
+    """Gives up the whole batch for one event that can't be serialized."""
 
     def enqueue(self, event: Any) -> str:
         outcome = super().enqueue(event)

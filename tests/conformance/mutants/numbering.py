@@ -31,7 +31,7 @@ class BeginsAtTheLastNumber(PlainSender):
         self.base = max(self.base - 1, 0)
 
 
-@fails("SEQ-2", "told as the last number, the next window starts at")
+@fails("SEQ-2", "as the last number, the next window starts at")
 class IgnoresConflicts(PlainSender):
     """Sends a window that was answered 409 again, under the same numbers."""
 
@@ -39,7 +39,7 @@ class IgnoresConflicts(PlainSender):
         await self.pause()
 
 
-@fails("SEQ-2", "told as the last number, the next window starts at")
+@fails("SEQ-2", "as the last number, the next window starts at")
 class RebasesBackOnly(PlainSender):
     """Heeds a 409 from behind, and takes one from ahead for an error of the backend."""
 

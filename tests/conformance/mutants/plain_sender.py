@@ -63,7 +63,7 @@ class PlainSender(PlainHttp):
         if self.is_closed():
             return "closed"
         try:
-            payload = self.serialise(event)
+            payload = self.serialize(event)
         except (TypeError, ValueError, RecursionError):
             return "unserializable"
         if self.is_oversized(payload):
@@ -100,7 +100,7 @@ class PlainSender(PlainHttp):
         """Whether nothing more is taken."""
         return self.closed or self.over
 
-    def serialise(self, event: Any) -> bytes:
+    def serialize(self, event: Any) -> bytes:
         """Give an event as JSON, as it is now."""
         return json.dumps(event, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 

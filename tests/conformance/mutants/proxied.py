@@ -39,7 +39,7 @@ class LeavesDuplicatesToTheBackend(PlainSender):
         await super().fail()
 
 
-@fails("DLV-1", "never were at the backend")
+@fails("DLV-1", "never reached the backend")
 class TakesAHangUpForAnAnswer(PlainSender):
     """Takes a connection that was closed in good order, and not reset, for the end of a request that went well."""
 

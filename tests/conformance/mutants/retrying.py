@@ -27,7 +27,7 @@ class TakesARequestTimeoutForTheEnd(PlainSender):
         return super().is_the_end(answer, base) or answer.status in {408, 429}
 
 
-@fails("RTY-2", "10 are the most")
+@fails("RTY-2", "at most 10 are allowed")
 class RetriesHotly(PlainSender):
     """Tries again at once."""
 
@@ -107,7 +107,7 @@ class IsStuckBehindPoison(PlainSender):
         self.alone = True
 
 
-@fails("DLV-1", "the report speaks of 15 events")
+@fails("DLV-1", "the report accounts for 15 events")
 class DropsPoisonInSilence(PlainSender):
     """Drops an event that will never be taken, and counts it nowhere."""
 
@@ -204,7 +204,7 @@ class DropsOnePoisonAlone(PlainSender):
             super().drop()
 
 
-@fails("DLV-1", "never were at the backend")
+@fails("DLV-1", "never reached the backend")
 class DropsTheOneBehindPoisonToo(PlainSender):
     """Drops two events where one was refused."""
 
@@ -223,7 +223,7 @@ class TimesEachByteAnew(PlainSender):
         return aiohttp.ClientTimeout(total=None, sock_connect=seconds, sock_read=seconds)
 
 
-@fails("RTY-8", "the network swallowed what was sent until")
+@fails("RTY-8", "the network lost what was sent until")
 class WaitsForAConnectionForEver(PlainSender):
     """Has a timeout once it is connected, and none for connecting."""
 

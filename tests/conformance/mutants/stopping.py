@@ -33,7 +33,7 @@ class SleepsInsteadOfCompleting(PlainSender):
         await asyncio.sleep(self.settings.stop_timeout)
 
 
-@fails("DLV-1", "nothing stood in their way")
+@fails("DLV-1", "nothing prevented it")
 class GivesUpAtTheFirstTroubleOfADrain(PlainSender):
     """Waits for its deadline after the first failure of a drain, and tries nothing more."""
 

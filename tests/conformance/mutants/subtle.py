@@ -52,8 +52,8 @@ class _Measured(bytes):
 class MeasuresALineOnce(PlainSender):
     """Remembers the size of a line, and under which number it was measured is forgotten."""
 
-    def serialise(self, event: Any) -> bytes:
-        return _Measured(super().serialise(event))
+    def serialize(self, event: Any) -> bytes:
+        return _Measured(super().serialize(event))
 
     def window(self) -> list[bytes]:
         lines: list[bytes] = []
@@ -141,7 +141,7 @@ class SplitsWhatItSendsAgain(PlainSender):
 _POSITIONS: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, int]] = WeakKeyDictionary()
 
 
-@fails("DLV-1", "never were at the backend, and nothing stood in their way")
+@fails("DLV-1", "never reached the backend, although nothing prevented it")
 class RemembersWhereARunStood(PlainSender):
     """Keeps the number of each run for as long as the process lives, and asks only where it has none."""
 
@@ -158,23 +158,23 @@ class RemembersWhereARunStood(PlainSender):
 
 @fails("WIN-4", "was answered 'raised RecursionError")
 class LetsARecursionErrorOut(PlainSender):
-    """Catches what its serialiser is documented to raise."""
+    """Catches what its serializer is documented to raise."""
 
     def enqueue(self, event: Any) -> str:
         if not self.is_closed():
             try:
-                self.serialise(event)
+                self.serialize(event)
             except (TypeError, ValueError):
                 return "unserializable"
         return super().enqueue(event)
 
 
 @fails("WIRE-4", "was never enqueued in this form")
-class NormalisesText(PlainSender):
+class NormalizesText(PlainSender):
     """Brings all text into the same form of Unicode."""
 
-    def serialise(self, event: Any) -> bytes:
-        return unicodedata.normalize("NFC", super().serialise(event).decode()).encode()
+    def serialize(self, event: Any) -> bytes:
+        return unicodedata.normalize("NFC", super().serialize(event).decode()).encode()
 
 
 @fails("LIV-3", "an idle sender sent a request")
@@ -241,13 +241,13 @@ class TakesADateWithoutAZoneForLocalTime(PlainSender):
             return 0.0
 
 
-@fails("DLV-1", "never were at the backend, and nothing stood in their way")
-class DropsEqualNeighbours(PlainSender):
+@fails("DLV-1", "never reached the backend, although nothing prevented it")
+class DropsEqualNeighbors(PlainSender):
     """Takes an event that is equal to the one before it for the same one, enqueued twice by mistake."""
 
     def enqueue(self, event: Any) -> str:
         if not self.is_closed() and self.held and isinstance(event, dict) and len(event) == 1:
-            payload = self.serialise(event)
+            payload = self.serialize(event)
             if payload == self.held[-1]:
                 return "accepted"
         return super().enqueue(event)

@@ -36,7 +36,7 @@ class WaitsForInfinity(PlainSender):
             return super().read_retry_after(value)
 
 
-@fails("RTY-2", "10 are the most")
+@fails("RTY-2", "at most 10 are allowed")
 class LetsRetryAfterReplaceItsDelay(PlainSender):
     """Waits for as long as `Retry-After` says, be it no time at all."""
 
@@ -87,7 +87,7 @@ class IsWokenFromRetryAfter(WaitsInterruptibly):
         await self.sleep(max(self.delay(), self.retry_after))
 
 
-@fails("RTY-2", "10 are the most")
+@fails("RTY-2", "at most 10 are allowed")
 class IsWokenFromItsBackoff(WaitsInterruptibly):
     """Waits out what it is asked for, and tries again with each event otherwise."""
 
@@ -97,7 +97,7 @@ class IsWokenFromItsBackoff(WaitsInterruptibly):
         await self.sleep(self.delay())
 
 
-@fails("RTY-2", "10 are the most")
+@fails("RTY-2", "at most 10 are allowed")
 class IsHotBetweenSyncs(PlainSender):
     """Asks where the backend stands after each failure, and forgets the failure if it is answered."""
 
@@ -114,7 +114,7 @@ class IsHotBetweenSyncs(PlainSender):
             await asyncio.sleep(self.delay())
 
 
-@fails("RTY-2", "10 are the most")
+@fails("RTY-2", "at most 10 are allowed")
 class IsHotAfterAnUnreadableSuccess(PlainSender):
     """Sends a window again at once that was answered 200 by someone who doesn't say how far it got."""
 
@@ -167,7 +167,7 @@ class ReadsDatesAsLocalTime(PlainSender):
         return at.timestamp() - time.time()
 
 
-@fails("LIV-2", "nothing stood in its way")
+@fails("LIV-2", "nothing prevented its delivery")
 class WaitsForTheLastOfAWindow(PlainSender):
     """Waits for one more event if just one is missing to a full window."""
 

@@ -61,16 +61,16 @@ class NumbersWindows(PlainSender):
 
 
 @fails("WIRE-4", "an event arrived that was never enqueued in this form")
-class SerialisesLate(PlainSender):
-    """Keeps the caller's object, and serialises it when it goes out."""
+class SerializesLate(PlainSender):
+    """Keeps the caller's object, and serializes it when it goes out."""
 
-    def serialise(self, event: Any) -> bytes:
-        payload = _Late(super().serialise(event))
+    def serialize(self, event: Any) -> bytes:
+        payload = _Late(super().serialize(event))
         payload.event = event
         return payload
 
     def line(self, seq: int, payload: bytes) -> bytes:
-        return super().line(seq, super().serialise(payload.event) if isinstance(payload, _Late) else payload)
+        return super().line(seq, super().serialize(payload.event) if isinstance(payload, _Late) else payload)
 
 
 class _Late(bytes):
@@ -83,16 +83,16 @@ class _Late(bytes):
 class KnowsNoLargeIntegers(PlainSender):
     """Has floats for numbers, as JavaScript does."""
 
-    def serialise(self, event: Any) -> bytes:
-        return super().serialise(json.loads(super().serialise(event), parse_int=float))
+    def serialize(self, event: Any) -> bytes:
+        return super().serialize(json.loads(super().serialize(event), parse_int=float))
 
 
 @fails("WIRE-4", "an event arrived that was never enqueued in this form")
 class LeavesOutNulls(PlainSender):
     """Takes a null for something that isn't there."""
 
-    def serialise(self, event: Any) -> bytes:
-        return super().serialise(_without_nulls(event))
+    def serialize(self, event: Any) -> bytes:
+        return super().serialize(_without_nulls(event))
 
 
 @fails("WIRE-5", "a redirect was followed to")
@@ -117,11 +117,11 @@ def _without_nulls(value: Any) -> Any:
 
 
 @fails("WIRE-4", "never enqueued in this form")
-class SerialisesLargeEventsLate(PlainSender):
-    """Serialises events over 32 KiB when they go out, so as not to hold its caller up."""
+class SerializesLargeEventsLate(PlainSender):
+    """Serializes events over 32 KiB when they go out, so as not to hold its caller up."""
 
-    def serialise(self, event: Any) -> bytes:
-        payload = super().serialise(event)
+    def serialize(self, event: Any) -> bytes:
+        payload = super().serialize(event)
         if len(payload) > 32_768:
             late = _Late(payload)
             late.event = event
@@ -130,7 +130,7 @@ class SerialisesLargeEventsLate(PlainSender):
 
     def line(self, seq: int, payload: bytes) -> bytes:
         if isinstance(payload, _Late):
-            payload = super().serialise(payload.event)
+            payload = super().serialize(payload.event)
         return super().line(seq, payload)
 
 
@@ -138,6 +138,6 @@ class SerialisesLargeEventsLate(PlainSender):
 class ReplacesHalfAPair(PlainSender):
     """Writes a question mark for what UTF-8 can't carry."""
 
-    def serialise(self, event: Any) -> bytes:
+    def serialize(self, event: Any) -> bytes:
         text = json.dumps(event, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         return text.encode(errors="replace")

@@ -72,7 +72,7 @@ CASES = [
         "SEQ-2",
         "it insists",
         told().request((5, event(1), "gap"), status=409, last=0).request((5, event(1), "gap"), status=409, last=0),
-        "with 0 told as the last number, the next window starts at 5, not at 1",
+        "that reported 0 as the last number, the next window starts at 5, not at 1",
         "AnswerSent",
         "LineReceived",
     ),
