@@ -1,4 +1,4 @@
-"""What events hold: texts that a template, a splitter or a normaliser changes, in trouble too; and equal ones."""
+"""What events hold: texts that a template, a splitter or a normalizer changes, in trouble too; and equal ones."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ async def _reuses_its_dict(stage: Stage) -> None:
 
 
 async def _equal_events(stage: Stage, apart: float) -> None:
-    """Events equal to their neighbours, and to some before those."""
+    """Events equal to their neighbors, and to some before those."""
     sender = await stage.open()
     heartbeat = {"type": "heartbeat"}
     for _ in range(3):
@@ -96,14 +96,14 @@ SCENARIOS = (
     Scenario(
         name="events-that-are-odd-but-legal",
         rules=("WIRE-1", "WIRE-4", "DLV-1"),
-        story="Non-ASCII text, line ends of all kinds, templates, text that isn't normalised, floats, the empty key.",
+        story="Non-ASCII text, line ends of all kinds, templates, text that isn't normalized, floats, the empty key.",
         script=_odd_but_legal,
     ),
     *(
         Scenario(
             name=f"events-that-are-odd-but-legal-{name}",
             rules=("WIRE-1", "WIRE-4", "DLV-1", "DLV-2", "DLV-3"),
-            story=f"The same, and the first window is {name.replace('-', ' ')}.",
+            story=f"Odd text, line ends, floats and the empty key, in a first window that is {name.replace('-', ' ')}.",
             script=_odd_but_legal,
             faults=(on_data(fault, 1), on_first_sync(0.4)),
         )
@@ -112,7 +112,7 @@ SCENARIOS = (
     Scenario(
         name="integers-past-what-a-double-holds",
         rules=("WIRE-4", "DLV-1"),
-        story="Integers of up to 64 bits, which floating point can't tell from their neighbours.",
+        story="Integers of up to 64 bits, which floating point can't tell from their neighbors.",
         script=_large_integers,
         ability="big-integers",
     ),
@@ -140,13 +140,13 @@ SCENARIOS = (
     Scenario(
         name="equal-events",
         rules=("DLV-1",),
-        story="Heartbeats and other events that are equal to their neighbours, or to some before those.",
+        story="Heartbeats and other events that are equal to their neighbors, or to some before those.",
         script=partial(_equal_events, apart=0.5),
     ),
     Scenario(
         name="equal-events-whose-answers-are-lost",
         rules=("DLV-1", "SEQ-3"),
-        story="The same in small windows, and every other answer is lost.",
+        story="Events that are equal to their neighbors, in windows of four, and every other answer is lost.",
         script=partial(_equal_events, apart=0.0),
         settings={"max_window_events": 4},
         faults=(on_data(ResetPeer(phase="after-accept"), 2, 4, 6),),

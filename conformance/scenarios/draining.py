@@ -164,7 +164,7 @@ SCENARIOS = (
     Scenario(
         name="stopped-four-times",
         rules=("DRN-7", "DRN-1"),
-        story="Twice at once, once in the middle of the drain, and once after it.",
+        story="Stop is called twice at once, once in the middle of the drain, and once after it.",
         script=_stop_twice_at_the_same_time,
         faults=(on_data(Latency(seconds=1.0), 1),),
     ),

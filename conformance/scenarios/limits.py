@@ -169,7 +169,7 @@ async def _full_behind_a_window(stage: Stage) -> None:
     await sender.stop()
 
 
-async def _the_unserialisable(stage: Stage) -> None:
+async def _the_unserializable(stage: Stage) -> None:
     sender = await stage.open()
     await sender.enqueue(*numbered(3))
     itself: dict[str, Any] = {}
@@ -221,7 +221,7 @@ SCENARIOS = (
         Scenario(
             name=f"windows-to-the-byte-in-letters-of-{name}",
             rules=("WIN-1", "DLV-1", "DLV-3"),
-            story="The same with letters that are more than one byte each.",
+            story="Pairs of events around a window's limit, made of letters that are more than one byte each.",
             script=partial(_windows_to_the_byte, letter=letter),
             settings={"max_window_bytes": _WINDOW, "max_event_bytes": 1_500},
         )
@@ -230,7 +230,7 @@ SCENARIOS = (
     Scenario(
         name="windows-to-the-byte-under-six-digits",
         rules=("WIN-1", "DLV-1", "DLV-3"),
-        story="The same under numbers of six digits, which count like the other bytes of a line.",
+        story="Pairs of events around a window's limit, under numbers of six digits, which are bytes of a line too.",
         script=_windows_to_the_byte,
         settings={"max_window_bytes": _WINDOW, "max_event_bytes": 1_500},
         stands_at=_SIX_DIGITS,
@@ -284,7 +284,7 @@ SCENARIOS = (
     Scenario(
         name="more-letters-than-the-buffer-holds-bytes",
         rules=("WIN-3", "LIV-1", "DLV-1", "DLV-3"),
-        story="The same with letters of two bytes.",
+        story="The backend is down, and forty events of a hundred two-byte letters meet a buffer of 3,000 bytes.",
         script=partial(_more_than_the_buffer_holds, letter=_LETTERS["two-bytes"]),
         settings={"max_buffered_bytes": 3_000, "max_event_bytes": 1_000},
     ),
@@ -308,7 +308,7 @@ SCENARIOS = (
         name="events-that-json-cannot-carry",
         rules=("WIN-4", "DLV-1"),
         story="Among good events: an object, NaN, an infinity, a dict that holds itself, lists 100,000 deep.",
-        script=_the_unserialisable,
+        script=_the_unserializable,
         ability="unserializable",
     ),
 )

@@ -75,7 +75,7 @@ SCENARIOS = (
     Scenario(
         name="numbers-past-what-a-double-holds",
         rules=("SEQ-1", "DLV-1", "DRN-1"),
-        story="The backend stands at 2**53 + 1, which floating point can't tell from its neighbours.",
+        story="The backend stands at 2**53 + 1, which floating point can't tell from its neighbors.",
         script=two_bursts,
         stands_at=_PAST_A_DOUBLE,
         ability="big-integers",
@@ -92,7 +92,7 @@ SCENARIOS = (
     Scenario(
         name="a-window-that-streams",
         rules=("WIRE-1", "WIRE-3", "WIRE-4", "SEQ-4", "DLV-1", "DLV-2", "DLV-3", "WIN-1", "DRN-1", "DRN-2"),
-        story="The same, with windows that may stay open for five seconds.",
+        story="A hundred events in bursts and in a trickle, into windows that may stay open for five seconds.",
         script=_bursts_and_a_trickle,
         settings={"window_age": 5.0},
     ),

@@ -42,7 +42,7 @@ class Row:
 
     Args:
         name: Of each, with the fault's name for `{what}`.
-        story: Of each, with the same in words for `{what}`.
+        story: Of each, with the fault's name in words for `{what}`.
         rules: What each attacks.
         faults: By name.
         strikes: Of which kind the requests are that the fault strikes, and which of that kind; all of them, if none is
