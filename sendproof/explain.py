@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def explain(console: Console, rule: Rule, scenarios: Sequence[Scenario]) -> None:
-    """Print what a rule claims, why it matters, what commonly breaks it, how it is attacked, and how it is mended."""
+    """Print what a rule claims, why it matters, what commonly breaks it, how it is attacked, and how it is fixed."""
     console.print(Text.assemble((rule.id, "bold"), f"  {rule.level}"))
     if rule.capability:
         console.print(f"Only for senders that claim the capability {rule.capability}.")
@@ -34,7 +34,7 @@ def explain(console: Console, rule: Rule, scenarios: Sequence[Scenario]) -> None
         if rule.id in scenario.rules:
             console.print(Padding(Text(scenario.name, style="cyan"), (0, 0, 0, 2), expand=False))
             console.print(Padding(scenario.story, (0, 0, 0, 4), expand=False))
-    _heading(console, "How to mend it:")
+    _heading(console, "How to fix it:")
     _paragraph(console, rule.fix)
 
 

@@ -147,7 +147,7 @@ def _print_failures(console: Console, verdict: Verdict) -> None:
     if more := [name for name, _ in by_scenario[_SCENARIOS_IN_FULL:]]:
         print_indented(console, f"And in {len(more)} more: {_some(more)}.", by=2)
     print_indented(console, Text.assemble(("What it costs: ", "bold"), rule.loss), by=2)
-    print_indented(console, Text.assemble(("How to mend it: ", "bold"), rule.fix), by=2)
+    print_indented(console, Text.assemble(("How to fix it: ", "bold"), rule.fix), by=2)
 
 
 def _print_scenario(console: Console, failures: list[Failure]) -> None:

@@ -74,5 +74,5 @@ def _failure(rule: RuleReport) -> Iterator[str]:
             yield from (f"    {line}" for line in scenario.said)
     if not rule.is_unseen:
         yield f"What it costs: {rule.loss}"
-        yield f"How to mend it: {rule.fix}"
+        yield f"How to fix it: {rule.fix}"
     yield f"See it again: {rule.replay}"

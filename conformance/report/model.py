@@ -138,7 +138,7 @@ class RuleReport(msgspec.Struct, frozen=True, kw_only=True):
         capability: What a sender must claim for it to bind.
         claim: What it demands.
         loss: What is lost where it is broken.
-        fix: How that is mended.
+        fix: How that is fixed.
         judgement: The verdict in a word.
         is_unseen: Whether it failed only because scenarios gave it nothing to judge, which mostly follows from others.
         known: Why it is known to fail, where it is.

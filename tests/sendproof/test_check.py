@@ -243,7 +243,7 @@ def test_the_list_has_every_rule() -> None:
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
 def test_each_rule_is_explained(rule: Any) -> None:
-    """What it claims, why that matters, what breaks it and how to mend that, and every scenario that attacks it."""
+    """What it claims, why that matters, what breaks it and how to fix that, and every scenario that attacks it."""
     result = run("--explain", rule.id.lower())
     printed = " ".join(result.stdout.split())
     assert result.exit_code == 0
@@ -251,7 +251,7 @@ def test_each_rule_is_explained(rule: Any) -> None:
     assert rule.claim in printed
     assert "Why it matters: " in printed
     assert printed.count("•") == len(rule.causes)
-    assert "How to mend it: " in printed
+    assert "How to fix it: " in printed
     assert (f"claim the capability {rule.capability}." in printed) is (rule.capability is not None)
     assert all(scenario.name in printed for scenario in SCENARIOS if rule.id in scenario.rules)
 
