@@ -1,4 +1,4 @@
-"""What events hold: texts that a template, a splitter or a normalizer changes, in trouble too; and equal ones."""
+"""Events with odd contents: texts that a template, a splitter or a normalizer changes, in trouble too; equal ones."""
 
 from __future__ import annotations
 

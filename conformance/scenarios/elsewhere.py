@@ -1,4 +1,4 @@
-"""What befalls a run behind the sender's back: lost state, other writers, a proxy's doubts, tokens that expire."""
+"""Changes of a run behind the sender's back: lost state, other writers, a proxy's doubts, tokens that expire."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class _Ruler:
     per_letter: int
 
     def event(self, size: int, number: int) -> dict[str, str]:
-        """An event whose line has so many bytes under a number."""
+        """Return an event whose line has `size` bytes under a number."""
         letters, rest = divmod(size - self.around - len(str(number)), self.per_letter)
         return {"text": self.letter * letters + "x" * rest}
 

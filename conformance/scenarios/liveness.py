@@ -88,7 +88,7 @@ async def _an_hour(stage: Stage) -> None:
 
 
 async def _just_as_it_has_nothing_to_do(stage: Stage) -> None:
-    """An event comes so many turns of the loop after the sender has read an answer, and none comes after it."""
+    """An event comes 0, 1, 2, … turns of the loop after the sender has read an answer, and none comes after it."""
     sender = await stage.open()
     await sender.enqueue(*numbered(1))
     await sender.delivered()
@@ -108,7 +108,7 @@ async def _just_as_it_has_nothing_to_do(stage: Stage) -> None:
 
 
 def _answers(stage: Stage) -> int:
-    """How many answers have arrived."""
+    """Return the number of answers that have arrived."""
     sent_by = stage.now() - _LATENCY + _SOON / 2
     return len([record for record in stage.records if isinstance(record, AnswerSent) and record.time <= sent_by])
 

@@ -1,4 +1,4 @@
-"""What happens on the way to a backend that does nothing wrong: the troubles that a proxy can make as well.
+"""Trouble on the way to a backend that does nothing wrong: the kinds that a proxy can make as well.
 
 Each lasts for a phase of a run. They are performed in the simulator, on real sockets, and through a Toxiproxy, and have
 to be judged alike.
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fake_backend.faults import Fault
 
 _LONG = "x" * 900
-"""What makes a line of nearly a thousand bytes."""
+"""The text of a line of nearly a thousand bytes."""
 
 
 async def _slow_in_the_middle(fault: Fault, stage: Stage) -> None:

@@ -1,4 +1,4 @@
-"""What stands between a sender and its backend: proxies that hold bodies back, and balancers that cut what is idle."""
+"""Proxies that hold bodies back, and balancers that cut idle connections, between a sender and its backend."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Rows of the table of products: one attack in words each, and the faults that take their place in it.
 
-What a fault is (a status, a reset, a stall) and at which point of a request it strikes, so that nothing, a part or the
-whole of a window was taken, is read off the fault itself: what counts as attacked is what is performed.
+The kind of a fault (a status, a reset, a stall) and the point of the request at which it strikes, so that nothing, a
+part or the whole of a window was taken, are read off the fault itself: what counts as attacked is what is performed.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from fake_backend.faults import Fault, Phase, RequestKind
 
 Meets: TypeAlias = int | Literal["reset", "stall"]
-"""What a request meets in place of the true answer: a status, a reset of its connection, or no end at all."""
+"""A status, a reset or a stall, which a request meets in place of the true answer."""
 
 Next: TypeAlias = Literal["goes on", "streams", "stops"]
-"""What the sender does next: it is given more events, or more of them into windows that stay open, or is stopped."""
+"""The sender's next task: to deliver more events, to deliver them in windows that stay open, or to stop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,16 +41,16 @@ class Row:
     """Scenarios that differ in their fault alone.
 
     Args:
-        name: Of each, with the fault's name for `{what}`.
-        story: Of each, with the fault's name in words for `{what}`.
-        rules: What each attacks.
-        faults: By name.
-        strikes: Of which kind the requests are that the fault strikes, and which of that kind; all of them, if none is
-            named.
-        next: What the sender does next.
-        script: Does it.
+        name: The name of each, with the fault's name in place of `{what}`.
+        story: The story of each, with the fault's name, without hyphens, in place of `{what}`.
+        rules: The ids of the rules that each attacks.
+        faults: The faults by name; each makes a scenario.
+        strikes: The kinds of requests that the fault strikes, each with the numbers of those requests, from 1; without
+            numbers it strikes all of the kind.
+        next: The sender's next task.
+        script: Performs that.
         settings: What differs from the default settings.
-        beside: Other faults of each.
+        beside: Faults that all of them have besides.
         stands_at: The last number of the run before the scenario begins.
     """
 
@@ -66,7 +66,7 @@ class Row:
     stands_at: int = 0
 
     def scenarios(self) -> Iterator[Scenario]:
-        """One for each fault."""
+        """Yield one for each fault."""
         for what, fault in self.faults.items():
             struck = (FaultRule(fault=fault, of=of, requests=requests) for of, requests in self.strikes)
             yield Scenario(
@@ -80,7 +80,7 @@ class Row:
             )
 
     def combinations(self) -> Iterator[Combination]:
-        """The combinations that these attack."""
+        """Yield the combinations that these attack."""
         for fault in self.faults.values():
             for of, _ in self.strikes:
                 # A sender that asks first gets no further than that, if every request is struck.

@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 
 
 def on_data(fault: Fault, *requests: int) -> FaultRule:
-    """A fault of the so-manyth requests that carry events; of all, if none is named."""
+    """Return a fault of the requests that carry events: the nth, for each n of `requests`; all, if there is none."""
     return FaultRule(fault=fault, of="data", requests=requests)
 
 
 def on_completion(fault: Fault, *requests: int) -> FaultRule:
-    """A fault of the so-manyth requests that carry a completion and no events."""
+    """Return a fault of the requests that carry a completion and no events, chosen as by `on_data`."""
     return FaultRule(fault=fault, of="completion", requests=requests)
 
 
 def on_first_sync(seconds: float) -> FaultRule:
-    """The answer to the first sync takes a while: what is enqueued in one burst is there when the first window begins.
+    """Return a delay of the answer to the first sync, so that the first window begins with a whole burst.
 
     Where time is real, a sender that works beside its caller might begin with the first event of the burst alone.
     """
@@ -31,7 +31,7 @@ def on_first_sync(seconds: float) -> FaultRule:
 
 
 def on_all(fault: Fault) -> FaultRule:
-    """A fault of every request."""
+    """Return a fault of every request."""
     return FaultRule(fault=fault)
 
 

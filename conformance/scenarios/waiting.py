@@ -1,4 +1,4 @@
-"""How long it waits: what `Retry-After` asks for, sense or nonsense, and delays by the thousand."""
+"""Waits before the next attempt: what `Retry-After` asks for, sense or nonsense, and delays by the thousand."""
 
 from __future__ import annotations
 
