@@ -24,7 +24,7 @@ def _odd_events() -> tuple[dict[str, Any], ...]:
         {"n": 4, "floats": [0.1, -1.5e-300, 1e22, 5e-324, 123456.789]},
         {"n": 5, "nested": {"null": None, "list": [None, [], {}, [[None]]]}, "true": True, "one": 1},
         {"n": 6, "empty": {}, "": "the empty key", " ": "a space"},
-        {"n": 7, "text": "not normalised: e\u0301 \u212b \uac00 \u1100\u1161 ﬁ ①"},
+        {"n": 7, "text": "not normalized: e\u0301 \u212b \uac00 \u1100\u1161 ﬁ ①"},
         {"z": 1, "a": 2, "n": 8},
         {},
     )
