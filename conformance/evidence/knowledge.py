@@ -4,6 +4,18 @@ The backend writes down when it took a line and when it handed an answer to the 
 saw: a slow backend takes the lines of a request after those of a later one, and an answer may be lost on its way, or
 come when the sender has given up. A checker that takes an answer for what the sender knows asks here first, and where
 it isn't certain there is nothing to judge.
+
+For example, where a round trip takes 0.01 s and the network is in trouble right after an answer:
+
+    time     sender                        backend
+    0.000    window 1..8          ──>
+    0.005                         <──      409, the last number is 4
+    0.006             all connections are reset
+    0.200    window 1..8          ──>      on a new connection
+
+The 409 may be lost, and a sender that doesn't know of it rightly keeps its numbers: there is nothing to judge. Had it
+used the first connection again, it would have read the 409 to its end by that, whatever else went wrong; and had the
+network been calm until an answer must have arrived, it would know of it as surely.
 """
 
 from __future__ import annotations

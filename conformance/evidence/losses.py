@@ -1,4 +1,18 @@
-"""Which events are lost by their sender's doing, and which by what no sender could have known."""
+"""Which events are lost by their sender's doing, and which by what no sender could have known.
+
+For example, a backend has none of the events a, b and c, and yet their sender has done nothing wrong:
+
+    sender                            backend
+    position?                  ──>    0
+    window 1 a, 2 b, 3 c       ──>    reset before anything is taken
+                                      another writer takes 1 to 3
+    position?                  ──>    3
+    window 4 d                 ──>    200, the last number is 4
+
+Of the reset it can't know whether the window was taken, and a backend at 3 is just what it would see if it was. Had it
+never sent the window, 3 could not stem from it, and a, b and c would be lost by its doing. That is so as well if it
+never asked before the window: then it had no reason to number its events from 1.
+"""
 
 from __future__ import annotations
 

@@ -3,6 +3,17 @@
 A sender that reaches its deadline is excused by what kept it busy until then, and by nothing else. Wherever a history
 leaves it open whether the sender could have done better, it is taken to have done its best: a checker that asks here
 blames nobody for the network.
+
+For example, with a `stop_timeout` of 10 s, a `request_timeout` of 2 s and a `max_retry_delay` of 2 s:
+
+    0.0    stop is called, and the backend is down
+    4.0    the backend is up again
+    6.3    an attempt that was begun just before that is given up at the latest (its 2 s, and some tolerance)
+    8.8    the longest delay after it is over (2 s, and a quarter of that for jitter)
+    10.0   stop returns, with events left
+
+From 8.8 on nothing kept it busy, which is longer than the rest of 1 s that a drain of 10 s may take: it isn't excused.
+If the backend is up again at 5.0, an honest sender may still be waiting at 9.8, and it is.
 """
 
 from __future__ import annotations

@@ -96,6 +96,15 @@ def _what_is_left(there: dict[str, list[LineReceived]], state: StateSet) -> dict
 def _is_taken_too_late(facts: Facts, run: Run, line: LineReceived, other: LineReceived) -> bool:
     """Whether the first of two attempts to deliver an event was taken when its sender could no longer know of it.
 
+    For example, event b is there twice, and its sender could not help it:
+
+        window 1 a, 2 b     ──>   held up on its way, until the sender gives it up
+        window 1 a          ──>   400: a is refused, and the sender drops it
+        window 1 b          ──>   200: b is taken, as 1
+                                  the first window arrives: its 1 is a duplicate, and b is taken again, as 2
+
+    Without the 400 b would have kept its number 2, under which the backend ignores whatever comes late.
+
     An event keeps its number, and then the backend sees the duplicate. It gets another one rightly if the event before
     it is dropped, having been refused, or if the backend says a number that others have moved; and if the earlier
     attempt, which was not taken by then, is taken after all, there is nothing that a sender could have done.
