@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from textwrap import indent
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fake_backend.faults.catalogue import FAMILIES, Catalogue, KindHelp, SelectorHelp, catalogue, default_of, type_of
+from fake_backend.spelling import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,9 +34,8 @@ def _print_help(context: click.Context, _parameter: click.Parameter, name: str |
     elif name in found:
         _explain(console, found[name])
     else:
-        close = difflib.get_close_matches(name, found, n=1)
-        guess = f" (did you mean {close[0]}?)" if close else ""
-        raise click.BadParameter(f"{name!r} is no fault and no selector; there are {', '.join(found)}{guess}")
+        there = f"{', '.join(found)}{did_you_mean(name, found)}"
+        raise click.BadParameter(f"{name!r} is no fault and no selector; there are {there}")
     context.exit()
 
 

@@ -7,7 +7,6 @@ simulation, is neither passed nor failed.
 
 from __future__ import annotations
 
-import difflib
 import math
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from conformance.rules.catalogue import RULES, Level, rule_of
 from conformance.rules.findings import Findings, Violation
 from conformance.simulation import SimulationError
 from fake_backend import FakeBackendError
+from fake_backend.spelling import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -189,8 +189,7 @@ def select_scenarios(names: Sequence[str], scenarios: Sequence[Scenario]) -> tup
     by_name = {scenario.name: scenario for scenario in scenarios}
     for name in names:
         if name not in by_name:
-            near = difflib.get_close_matches(name, by_name, n=3, cutoff=0.5)
-            hint = f" (did you mean {', '.join(near)}?)" if near else ""
+            hint = did_you_mean(name, by_name, n=3, cutoff=0.5)
             raise UnknownScenarioError(f"no scenario is called {name!r}{hint}")
     return tuple(scenario for scenario in scenarios if scenario.name in names)
 

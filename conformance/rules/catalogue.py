@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib import resources
@@ -13,6 +12,7 @@ import msgspec
 from conformance.capabilities import CAPABILITIES
 from conformance.errors import SuiteError, UnknownRuleError
 from conformance.rules import delivery, drain, liveness, retry, sequence, windows, wire
+from fake_backend.spelling import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -170,6 +170,5 @@ def rule_of(rule_id: str) -> Rule:
     wanted = rule_id.strip().upper()
     if wanted in _BY_ID:
         return _BY_ID[wanted]
-    near = difflib.get_close_matches(wanted, _BY_ID, n=3, cutoff=0.5)
-    hint = f" (did you mean {', '.join(near)}?)" if near else ""
+    hint = did_you_mean(wanted, _BY_ID, n=3, cutoff=0.5)
     raise UnknownRuleError(f"no rule is called {rule_id!r}{hint}")

@@ -3,7 +3,6 @@
 This is how a rule is written in TOML (see `fault_file`) and in JSON.
 """
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 from types import NoneType
@@ -14,6 +13,7 @@ import msgspec
 from fake_backend.errors import FaultTableError, TableProblem
 from fake_backend.faults import FaultRule
 from fake_backend.faults.keys import HINTS, KEYS, KINDS, SELECTORS, Key, as_json
+from fake_backend.spelling import did_you_mean
 
 
 def rule_of_table(table: Mapping[str, Any]) -> FaultRule:
@@ -82,5 +82,4 @@ def _convert(key: Key, value: object, hint: Any) -> object:
 def _named(known: Iterable[str | int], said: object) -> str:
     """Name what is known, and what may have been meant."""
     names = [str(name) for name in known]
-    close = difflib.get_close_matches(said, names, n=1) if isinstance(said, str) else []
-    return ", ".join(names) + (f" (did you mean {close[0]}?)" if close else "")
+    return ", ".join(names) + (did_you_mean(said, names) if isinstance(said, str) else "")

@@ -30,8 +30,8 @@ Examples:
     >>> ObservabilityConfig.from_mapping({"event_log": {"ttl": 60}})
     Traceback (most recent call last):
         ...
-    reference.event_log.errors.InvalidConfigError: observability.event_log.ttl is no setting: \
-did you mean ttl_seconds? there are: backend, max_entries, ttl_seconds
+    reference.event_log.errors.InvalidConfigError: observability.event_log.ttl is no setting \
+(did you mean ttl_seconds?); there are backend, max_entries, ttl_seconds
 
 Whoever writes another backend implements `EventLogBackend` with the help of `validated_copy` and `validated_cursor`,
 and checks it with `reference.event_log.contract.check_event_log`.

@@ -5,7 +5,6 @@ somebody is there to mend it. The values themselves are judged where they are us
 is not positive falls back, with a warning, when the log is created.
 """
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self, TypeGuard
@@ -14,6 +13,7 @@ from reference.event_log.backend import EventLog
 from reference.event_log.errors import InvalidConfigError
 from reference.event_log.factory import create_event_log
 from reference.event_log.memory import DEFAULT_MAX_ENTRIES, DEFAULT_TTL_SECONDS
+from reference.event_log.spelling import did_you_mean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,9 +97,8 @@ def _settings(mapping: object, path: str, known: Iterable[str]) -> dict[str, Any
     known = sorted(known)
     for key in mapping:
         if key not in known:
-            close = difflib.get_close_matches(str(key), known, n=1, cutoff=0.4)
-            meant = f"did you mean {close[0]}? " if close else ""
-            raise InvalidConfigError(f"{path}.{key} is no setting: {meant}there are: {', '.join(known)}")
+            hint = did_you_mean(str(key), known, cutoff=0.4)
+            raise InvalidConfigError(f"{path}.{key} is no setting{hint}; there are {', '.join(known)}")
     return dict(mapping)
 
 

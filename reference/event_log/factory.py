@@ -1,12 +1,12 @@
 """A log by the name of its backend."""
 
-import difflib
 import logging
 from typing import Final
 
 from reference.event_log.backend import EventLog
 from reference.event_log.disabled import DisabledEventLog
 from reference.event_log.memory import DEFAULT_MAX_ENTRIES, DEFAULT_TTL_SECONDS, InMemoryEventLog
+from reference.event_log.spelling import did_you_mean
 
 _MEMORY: Final = "memory"
 _DISABLED: Final = ("disabled", "off", "none")
@@ -34,11 +34,10 @@ def create_event_log(
         return DisabledEventLog()
     if name != _MEMORY:
         known = (_MEMORY, *_DISABLED)
-        close = difflib.get_close_matches(name, known, n=1)
         _logger.warning(
             "unknown event log backend %.80r%s: keeping events in memory; known are %s",
             backend,
-            f" (did you mean {close[0]!r}?)" if close else "",
+            did_you_mean(name, known),
             ", ".join(known),
         )
     return InMemoryEventLog(ttl_seconds=ttl_seconds, max_entries=max_entries)

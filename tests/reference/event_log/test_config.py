@@ -64,14 +64,14 @@ def test_what_is_not_there_keeps_its_default(empty: object) -> None:
         ({"event_log": ["memory"]}, "observability.event_log is ['memory'] (list): it must be a table"),
         ({"event_log": None}, "observability.event_log is None (NoneType): it must be a table"),
         ("event_log", "observability is 'event_log' (str): it must be a table"),
-        ({"event_log": {"ttl": 60}}, "observability.event_log.ttl is no setting: did you mean ttl_seconds?"),
-        ({"event_log": {"Backend": "off"}}, "observability.event_log.Backend is no setting: did you mean backend?"),
+        ({"event_log": {"ttl": 60}}, "observability.event_log.ttl is no setting (did you mean ttl_seconds?)"),
+        ({"event_log": {"Backend": "off"}}, "observability.event_log.Backend is no setting (did you mean backend?)"),
         (
             {"event_log": {"xyz": 1}},
-            "observability.event_log.xyz is no setting: there are: backend, max_entries, ttl_seconds",
+            "observability.event_log.xyz is no setting; there are backend, max_entries, ttl_seconds",
         ),
-        ({"event_logs": {}}, "observability.event_logs is no setting: did you mean event_log? there are: event_log"),
-        ({7: {}}, "observability.7 is no setting: there are: event_log"),
+        ({"event_logs": {}}, "observability.event_logs is no setting (did you mean event_log?); there are event_log"),
+        ({7: {}}, "observability.7 is no setting; there are event_log"),
     ],
 )
 def test_a_slip_in_a_file_is_answered_with_its_path(mapping: Any, message: str) -> None:

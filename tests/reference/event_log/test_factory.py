@@ -32,8 +32,8 @@ def test_three_names_switch_the_log_off(name: str, caplog: pytest.LogCaptureFixt
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("memroy", "did you mean 'memory'?"),
-        ("disable", "did you mean 'disabled'?"),
+        ("memroy", "did you mean memory?"),
+        ("disable", "did you mean disabled?"),
         ("cassandra", "unknown event log backend 'cassandra': keeping events in memory; known are memory, disabled"),
         ("", "unknown event log backend ''"),
         (7, "unknown event log backend 7"),
