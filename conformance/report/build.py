@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
 from itertools import chain, count, groupby
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from conformance.report.model import (
     Unjudged,
 )
 from conformance.report.timeline import timeline_of
+from fake_backend.installed import installed_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -62,11 +62,8 @@ def report_of(verdicts: Sequence[Verdict], *, subject: str, world: str, replay: 
 
 
 def made_by() -> str:
-    """This program, and its version; only the name where it runs from a directory in which nobody installed it."""
-    try:
-        return f"sendproof {version('sendproof')}"
-    except PackageNotFoundError:
-        return "sendproof"
+    """Return this program's name and version; the name alone where nobody has installed it."""
+    return " ".join(filter(None, ["sendproof", installed_version()]))
 
 
 def told_with_timeline(

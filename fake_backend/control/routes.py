@@ -33,8 +33,8 @@ from fake_backend.control.api import (
 )
 from fake_backend.control.call import Call, RefusedError, answer, read_body, read_query
 from fake_backend.control.route import Route
-from fake_backend.control.state import own_version
 from fake_backend.faults.catalogue import Catalogue
+from fake_backend.installed import installed_version
 from fake_backend.protocol.access import decode_id
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ HTML: Final = "text/html"
 
 async def describe(_state: ControlState, _: Call[Nothing, Nothing]) -> web.Response:
     """Describe all this, as an OpenAPI document."""
-    return answer(200, openapi.document(ROUTES, version=own_version()))
+    return answer(200, openapi.document(ROUTES, version=installed_version() or "unknown"))
 
 
 # Without a type of its own, so that each route is checked: what it is asked with is what it does something with.

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 from typing import Protocol
 
 from fake_backend.control.api import FaultEntry, Faults, Health, Kept, RuleTable, RunState
@@ -13,6 +12,7 @@ from fake_backend.control.wakeup import News
 from fake_backend.faults import FaultRule
 from fake_backend.faults.plan import ActiveFault
 from fake_backend.history import Entry, NumberedHistory
+from fake_backend.installed import installed_version
 from fake_backend.protocol.access import Access
 from fake_backend.protocol.ingest import Run
 from fake_backend.records import BackendRecord, LineReceived, RequestStarted
@@ -125,7 +125,7 @@ class ControlState:
         """That the backend is there, and how much it holds."""
         return Health(
             status="ok",
-            version=own_version(),
+            version=installed_version() or "unknown",
             uptime=self._uptime(),
             requests=self._requests,
             runs=len(self.tally.runs),
@@ -175,11 +175,3 @@ class ControlState:
 
 def _entry(active: ActiveFault) -> FaultEntry:
     return FaultEntry(id=active.number, rule=RuleTable(active.rule), struck=active.struck)
-
-
-def own_version() -> str:
-    """Give the version of this package."""
-    try:
-        return version("sendproof")
-    except PackageNotFoundError:  # a source tree that was not installed
-        return "unknown"

@@ -8,7 +8,7 @@ from itertools import islice
 import pytest
 
 from conformance.judging.judge import Verdict
-from conformance.report import build, to_html
+from conformance.report import to_html
 from conformance.report.build import _letters
 from conformance.report.model import Moment
 from conformance.rules.catalogue import rule_of
@@ -168,7 +168,7 @@ def test_a_report_is_made_where_sendproof_is_not_installed(monkeypatch: pytest.M
     def nobody(name: str) -> str:
         raise PackageNotFoundError(name)
 
-    monkeypatch.setattr(build, "version", nobody)
+    monkeypatch.setattr("fake_backend.installed.version", nobody)
     assert report_on([PASSED]).made_by == "sendproof"
 
 

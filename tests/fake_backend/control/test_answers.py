@@ -41,7 +41,7 @@ async def test_a_source_tree_that_was_not_installed_has_no_version(ask: Asker, m
     def missing(name: str) -> str:
         raise PackageNotFoundError(name)
 
-    monkeypatch.setattr("fake_backend.control.state.version", missing)
+    monkeypatch.setattr("fake_backend.installed.version", missing)
     assert (await ask("GET", "/_fake/health"))[1]["version"] == "unknown"
 
 
