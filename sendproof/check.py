@@ -7,15 +7,14 @@ import sys
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 
 from conformance.errors import ConformanceError, KnownFailuresError, UnknownRuleError, UnknownScenarioError
 from conformance.harness.worlds import SimulatedWorld
-from conformance.judging.judge import Judgement, judge, scenarios_for, select_rules, select_scenarios
+from conformance.judging.judge import judge, scenarios_for, select_rules, select_scenarios
 from conformance.judging.known_failures import note_known_failures, read_known_failures
 from conformance.judging.target import AT_A_TIME, attached_subject, named_subject, subject_of_a_command
 from conformance.report import write_reports
@@ -23,14 +22,17 @@ from conformance.rules.catalogue import RULES, Level, rule_of
 from conformance.scenarios import SCENARIOS
 from conformance.simulation import SimulationError
 from fake_backend import FakeBackendError
+from sendproof.exit_status import ExitStatus, give_up
 from sendproof.explain import explain
-from sendproof.pulse import Pulse
-from sendproof.three_worlds import WORLDS, compare_worlds, network_scenarios, print_comparisons, status_of
-from sendproof.verdicts import list_rules, print_conclusion, print_verdicts, verdict_console
+from sendproof.pulse import progress_shown
+from sendproof.three_worlds import WORLDS, compare_worlds, network_scenarios, print_comparisons
+from sendproof.verdicts import exit_status, list_rules, print_conclusion, print_verdicts, verdict_console
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
+
+    from rich.console import Console
 
     from conformance.harness.scenario import Scenario
     from conformance.judging.judge import Verdict
@@ -42,8 +44,6 @@ _LEVELS = {
     "should": frozenset({Level.MUST, Level.SHOULD}),
     "all": frozenset(Level),
 }
-_FAILED = 1
-_COULD_NOT_BE_JUDGED = 2
 
 _HELP = """Judge a sender: perform every scenario with it, and hold what the backend saw against the rules.
 
@@ -214,9 +214,9 @@ def check(
         with _subject(sender, command, port, real=real, at_a_time=at_a_time) as subject:
             verdicts = _judge(subject, selected, scenarios)
     except KnownFailuresError as error:
-        _give_up(f"The list of known failures can't be read: {error}.")
+        give_up(f"The list of known failures can't be read: {error}.")
     except (ConformanceError, SimulationError, FakeBackendError) as error:
-        _give_up(f"The sender could not be judged: {error}")
+        give_up(f"The sender could not be judged: {error}")
     wrong = note_known_failures(verdicts, known)
     is_simulated = isinstance(subject.world, SimulatedWorld)
     where = "on a simulated network, in virtual time" if is_simulated else "on real sockets, in real time"
@@ -226,11 +226,8 @@ def check(
     for sentence in wrong:
         click.echo(f"{known_failing}: {sentence}.", err=True)
     print_conclusion(console, verdicts)
-    judgements = {verdict.judgement for verdict in verdicts if verdict.known is None}
-    if wrong or Judgement.FAILED in judgements:
-        sys.exit(_FAILED)
-    if Judgement.NOT_JUDGED in judgements:
-        sys.exit(_COULD_NOT_BE_JUDGED)
+    status = exit_status({verdict.judgement for verdict in verdicts if verdict.known is None})
+    sys.exit(ExitStatus.FAILED if wrong else status)
 
 
 def _report(console: Console, directory: Path, verdicts: list[Verdict], *, subject: Subject, where: str) -> None:
@@ -279,7 +276,7 @@ def _judge(subject: Subject, rules: Sequence[Rule], scenarios: Sequence[Scenario
 
 def _compare(
     console: Console, sender: str, url: str, rules: Sequence[Rule], *, known: Mapping[str, str], at_a_time: int
-) -> int:
+) -> ExitStatus:
     judged = [rule for rule in rules if rule.id not in known]
     scenarios = network_scenarios(judged)
     with _progress(len(WORLDS) * len(scenarios)) as on_progress:
@@ -287,32 +284,18 @@ def _compare(
             sender, url, scenarios=scenarios, rules=judged, at_a_time=at_a_time, on_progress=on_progress
         )
     print_comparisons(console, f"{sender}, in three worlds", comparisons, known=known)
-    return status_of(comparisons)
+    return exit_status({comparison.judgement for comparison in comparisons})
 
 
 @contextmanager
 def _progress(total: int) -> Iterator[Callable[[Scenario], None]]:
     """Show a bar on a terminal, a line now and then elsewhere; gives what is to be called with each scenario done."""
-    pulse, done = Pulse("performing"), count(1)
-    progress = Progress(
-        TextColumn("{task.description:<52}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-        transient=True,
-        disable=not sys.stderr.isatty(),
-    )
-    with progress:
-        task = progress.add_task("performing", total=total)
+    columns = (TextColumn("{task.description:<52}"), BarColumn(), MofNCompleteColumn())
+    with progress_shown("performing", *columns, description="performing", total=total) as show:
+        done = count(1)
 
         def on_progress(scenario: Scenario) -> None:
-            progress.update(task, advance=1, description=scenario.name)
-            pulse.beat(f"{next(done)} of {total} scenarios")
+            number = next(done)
+            show(f"{number} of {total} scenarios", description=scenario.name, completed=number)
 
         yield on_progress
-
-
-def _give_up(message: str) -> NoReturn:
-    click.echo(message, err=True)
-    sys.exit(_COULD_NOT_BE_JUDGED)

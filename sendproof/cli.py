@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from sendproof.exit_status import ExitStatus
 from sendproof.installed import EXTRAS, version_line, what_is_missing
 from sendproof.standard_streams import forgiving_streams
 
@@ -18,8 +19,8 @@ def main() -> None:
                 raise
             if sys.argv[1:] == ["--version"]:
                 sys.stdout.write(f"{version_line()}\n")
-                sys.exit(0)
+                sys.exit(ExitStatus.OK)
             extra = EXTRAS.get("".join(sys.argv[1:2]), "cli")
             sys.stderr.write(f"Error: {what_is_missing('click', extra)}\n")
-            sys.exit(2)
+            sys.exit(ExitStatus.NOT_DONE)
         sendproof(prog_name="sendproof")

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from sendproof.exit_status import ExitStatus
 from sendproof.installed import EXTRAS, version_line, what_is_missing
 
 _OURS = frozenset({"sendproof", "conformance", "fake_backend", "reference"})
@@ -47,7 +48,7 @@ _ABOUT = {
 class MissingPackagesError(click.ClickException):
     """A command needs packages that aren't installed; the message says how to get them."""
 
-    exit_code = 2
+    exit_code = ExitStatus.NOT_DONE
 
 
 class LazyGroup(click.Group):

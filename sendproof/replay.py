@@ -13,6 +13,7 @@ from conformance.evidence.describe import in_words
 from conformance.judging.judge import select_rules
 from conformance.judging.loading import load_factory
 from conformance.search import Recorded, ScheduleError, examine_schedule
+from sendproof.exit_status import give_up
 from sendproof.schedules import EXIT_STATUSES, exit_status, print_examined
 from sendproof.verdicts import verdict_console
 
@@ -49,8 +50,7 @@ def replay(file: Path, sender: str | None, history: Path | None, *, trace: bool,
         recorded = Recorded.read(file)
         factory = load_factory(sender or recorded.sender)
     except (ScheduleError, AdapterError) as error:
-        click.echo(f"Nothing was performed: {error}", err=True)
-        sys.exit(2)
+        give_up(f"Nothing was performed: {error}")
     examined = examine_schedule(recorded.schedule, factory, select_rules(()))
     if examined.history is not None:
         if trace:

@@ -14,6 +14,7 @@ from rich.text import Text
 from conformance.rules.catalogue import rule_of
 from conformance.search import as_script
 from conformance.search.render import size_in_words
+from sendproof.exit_status import ExitStatus
 from sendproof.verdicts import print_violation
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ EXIT_STATUSES = (
     "Exit status: 0 if no rule was broken, 1 if one was, 2 if the sender could not be judged under a schedule."
 )
 _VIOLATIONS_IN_FULL = 2
-_BROKEN = 1
-_COULD_NOT_BE_JUDGED = 2
 
 
 @contextmanager
@@ -45,11 +44,11 @@ def nothing_else_written() -> Iterator[None]:
             set_hypothesis_home_dir(None)
 
 
-def exit_status(examined: Examined) -> int:
-    """The exit status that a performed schedule leads to."""
+def exit_status(examined: Examined) -> ExitStatus:
+    """Return the exit status that a performed schedule leads to."""
     if examined.violations:
-        return _BROKEN
-    return _COULD_NOT_BE_JUDGED if examined.error is not None else 0
+        return ExitStatus.FAILED
+    return ExitStatus.OK if examined.error is None else ExitStatus.NOT_DONE
 
 
 def print_examined(console: Console, examined: Examined, *, found: str) -> None:

@@ -12,6 +12,7 @@ import click
 from rich.console import Console
 
 from reference.sender import ConfigError, SenderConfig
+from sendproof.exit_status import ExitStatus
 from sendproof.progress import ShippingProgress
 from sendproof.report import report_text
 from sendproof.resume import Start, StartError
@@ -74,7 +75,7 @@ class _Input(click.File):
 class _NothingSentError(click.ClickException):
     """The command and the run don't fit; the message says what would."""
 
-    exit_code = 2
+    exit_code = ExitStatus.NOT_DONE
 
 
 @click.command(help=_HELP)
@@ -210,5 +211,5 @@ def _print_report(shipped: Shipped) -> None:
 
 def _exit_code(shipped: Shipped) -> int:
     if shipped.all_delivered:
-        return 0
-    return 1 if shipped.signal is None else _SIGNAL_BASE + shipped.signal
+        return ExitStatus.OK
+    return ExitStatus.FAILED if shipped.signal is None else _SIGNAL_BASE + shipped.signal

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import NoReturn
 
 import click
 
 from conformance.report import HistoryFileError, history_to_html, read_history, recorded
+from sendproof.exit_status import give_up
 
-_COULD_NOT_BE_SHOWN = 2
 _ROWS = 400
 
 _HELP = """Draw a recorded history as a page: sender, network and backend, and what went between them.
@@ -47,18 +45,13 @@ def show(history: Path, output: Path | None, rows: int) -> None:
     try:
         shown = recorded(read_history(history), most=rows)
     except HistoryFileError as error:
-        _give_up(f"Nothing was drawn: {error}")
+        give_up(f"Nothing was drawn: {error}")
     page = history.with_suffix(".html") if output is None else output
     if page == history:
-        _give_up(f"Nothing was drawn: the page would overwrite {history}; say where to write it with --output.")
+        give_up(f"Nothing was drawn: the page would overwrite {history}; say where to write it with --output.")
     try:
         page.write_text(history_to_html(shown), encoding="utf-8")
     except OSError as error:
-        _give_up(f"The page could not be written to {page}: {error.strerror}")
+        give_up(f"The page could not be written to {page}: {error.strerror}")
     broken = ", ".join(each.rule.id for each in shown.broken)
     click.echo(f"{page}: {f'breaks {broken}' if broken else 'breaks no rule'}")
-
-
-def _give_up(message: str) -> NoReturn:
-    click.echo(message, err=True)
-    sys.exit(_COULD_NOT_BE_SHOWN)

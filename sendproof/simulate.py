@@ -10,19 +10,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn
 
 from conformance.errors import AdapterError, UnknownRuleError
 from conformance.judging.judge import select_rules
 from conformance.judging.loading import load_factory
 from conformance.search import Recorded, Searched, search_in_parts, shrink
 from conformance.search.render import counted, size_in_words
-from sendproof.pulse import Pulse
+from sendproof.exit_status import ExitStatus, give_up
+from sendproof.pulse import progress_shown
 from sendproof.schedules import EXIT_STATUSES, exit_status, nothing_else_written, print_examined
 from sendproof.verdicts import verdict_console
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from conformance.search import Examined
 
 _HELP = f"""Search for trouble that makes a sender break a rule.
@@ -86,8 +88,7 @@ def simulate(
     except UnknownRuleError as error:
         raise click.BadParameter(f"{error}. `sendproof check --list` lists them all.") from error
     except AdapterError as error:
-        click.echo(f"The sender could not be judged: {error}", err=True)
-        sys.exit(2)
+        give_up(f"The sender could not be judged: {error}")
     console.print(_summary(searched, seed, took))
     if digest:
         console.print(f"digest: {searched.digest}")
@@ -102,48 +103,33 @@ def simulate(
 
 
 def _search(sender: str, rules: tuple[str, ...], *, seed: int, schedules: int, jobs: int) -> Searched:
-    progress = Progress(
-        TextColumn("performing"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-        transient=True,
-        disable=not sys.stderr.isatty(),
-    )
+    columns = (TextColumn("performing"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"))
     searched = Searched()
-    with progress:
-        task = progress.add_task("", total=schedules, rate="")
+    with progress_shown("performing", *columns, total=schedules) as show:
         began = time.perf_counter()
-        pulse = Pulse("performing")
         for part in search_in_parts(sender, rules, seed=seed, schedules=schedules, jobs=jobs):
             searched.add(part)
             rate = searched.schedules / (time.perf_counter() - began)
-            progress.update(task, completed=searched.schedules, rate=f"{rate:,.0f}/s")
-            pulse.beat(f"{searched.schedules:,} of {schedules:,} schedules")
+            show(
+                f"{searched.schedules:,} of {schedules:,} schedules",
+                description=f"{rate:,.0f}/s",
+                completed=searched.schedules,
+            )
     return searched
 
 
 def _shrink(sender: str, rules: tuple[str, ...], searched: Searched, seed: int) -> Examined:
     if searched.found is None or searched.index is None:
         raise AssertionError("there is nothing to shrink")
-    progress = Progress(
-        SpinnerColumn(),
-        TextColumn("shrinking: {task.description}"),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-        transient=True,
-        disable=not sys.stderr.isatty(),
-    )
-    pulse = Pulse("shrinking")
-    with progress, nothing_else_written():
-        task = progress.add_task(size_in_words(searched.found.schedule), total=None)
+    columns = (SpinnerColumn(), TextColumn("shrinking: {task.description}"))
+    with (
+        progress_shown("shrinking", *columns, description=size_in_words(searched.found.schedule)) as show,
+        nothing_else_written(),
+    ):
 
         def on_progress(smallest: Examined) -> None:
             size = size_in_words(smallest.schedule)
-            progress.update(task, description=size)
-            pulse.beat(size)
+            show(size, description=size)
 
         return shrink(
             load_factory(sender),
@@ -165,7 +151,7 @@ def _summary(searched: Searched, seed: int, took: float) -> str:
 
 def _tell(
     console: Console, sender: str, searched: Searched, smallest: Examined, *, seed: int, save: Path | None
-) -> int:
+) -> ExitStatus:
     original = searched.found or smallest
     breaks = original.breaks or ""
     found = f"schedule {searched.index} of seed {seed}, shrunk from {size_in_words(original.schedule)}"

@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
 WORLDS = ("simulator", "TCP", "Toxiproxy")
 
-_FAILED = 1
-_COULD_NOT_BE_JUDGED = 2
-
 
 def network_scenarios(rules: Sequence[Rule]) -> tuple[Scenario, ...]:
     """The scenarios of the network that attack one of the rules.
@@ -100,14 +97,6 @@ def print_comparisons(
     if number[Judgement.NOT_JUDGED]:
         line += f", {number[Judgement.NOT_JUDGED]} could not be judged"
     console.print(line, soft_wrap=True)
-
-
-def status_of(comparisons: Sequence[Comparison]) -> int:
-    """How the command exits: 0 if all passed in all worlds, 1 if one failed, 2 if one could not be judged."""
-    judgements = {comparison.judgement for comparison in comparisons}
-    if Judgement.FAILED in judgements:
-        return _FAILED
-    return _COULD_NOT_BE_JUDGED if Judgement.NOT_JUDGED in judgements else 0
 
 
 def _in_a_word(outcome: Outcome) -> Text:

@@ -16,9 +16,10 @@ from rich.text import Text
 from conformance.evidence.describe import in_words
 from conformance.evidence.history import AdapterSaid
 from conformance.judging.judge import Judgement, how_well_it_shows, level_reached, where_to_begin
+from sendproof.exit_status import ExitStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from conformance.harness.scenario import Scenario
     from conformance.judging.judge import Failure, Verdict
@@ -36,6 +37,13 @@ _VIOLATIONS_IN_FULL = 2
 _SCENARIOS_NAMED = 6
 _UNSEEN_NAMED = 1
 _WIDTH_OF_A_FILE = 120
+
+
+def exit_status(judgements: Collection[Judgement]) -> ExitStatus:
+    """Return how a command exits: by whether one failed, and then by whether one could not be judged."""
+    if Judgement.FAILED in judgements:
+        return ExitStatus.FAILED
+    return ExitStatus.NOT_DONE if Judgement.NOT_JUDGED in judgements else ExitStatus.OK
 
 
 class _WithoutBlanksAtEnds:

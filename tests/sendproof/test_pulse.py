@@ -1,12 +1,16 @@
-"""Where no terminal shows a bar, a line now and then shows that a command lives."""
+"""A bar on a terminal, and elsewhere a line now and then, show that a command lives."""
 
 from __future__ import annotations
 
+import io
 import sys
 from itertools import count
 from typing import TYPE_CHECKING
 
-from sendproof.pulse import Pulse
+import click
+from rich.progress import MofNCompleteColumn, TextColumn
+
+from sendproof.pulse import Pulse, progress_shown
 from tests.sendproof.test_check import REFERENCE, run
 from tests.sendproof.test_simulate import DOUBLES, simulated
 
@@ -35,15 +39,34 @@ def test_a_terminal_shows_a_bar_alone(capsys: pytest.CaptureFixture[str], monkey
     assert capsys.readouterr().err == ""
 
 
-def hasten(monkeypatch: pytest.MonkeyPatch, module: str) -> None:
+class Terminal(io.StringIO):
+    """Says that it is one."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_the_bar_shows_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a description that changes, and in numbers."""
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    columns = (TextColumn("{task.description}"), MofNCompleteColumn())
+    with progress_shown("performing", *columns, description="nothing yet", total=2) as show:
+        show("1 of 2 scenarios", description="a-handoff", completed=1)
+    drawn = click.unstyle(terminal.getvalue())
+    assert "a-handoff 1/2 0:00:00" in drawn
+    assert "1 of 2 scenarios" not in drawn
+
+
+def hasten(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have a minute pass between any two beats of a command."""
     clock = map(float, count(0, 60)).__next__
-    monkeypatch.setattr(f"{module}.Pulse", lambda doing: Pulse(doing, clock=clock))
+    monkeypatch.setattr("sendproof.pulse.Pulse", lambda doing: Pulse(doing, clock=clock))
 
 
 def test_check_shows_that_it_lives(monkeypatch: pytest.MonkeyPatch) -> None:
     """On standard error, so that the table can be redirected."""
-    hasten(monkeypatch, "sendproof.check")
+    hasten(monkeypatch)
     result = run("--sender", REFERENCE, "--rule", "WIRE-5")
     first, *_, last = result.stderr.splitlines()
     assert first.startswith("performing: 1 of ")
@@ -54,7 +77,7 @@ def test_check_shows_that_it_lives(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_simulate_shows_that_it_lives(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """While it searches and while it shrinks."""
-    hasten(monkeypatch, "sendproof.simulate")
+    hasten(monkeypatch)
     result = simulated("--sender", DOUBLES, "--rule", "DLV-2", "--save", str(tmp_path / "found.json"))
     told = [line.partition(":")[0] for line in result.stderr.splitlines()]
     assert told[0] == "performing"
