@@ -71,7 +71,7 @@ def _convert(key: Key, value: object, hint: Any) -> object:
     if value is False and NoneType in get_args(hint):
         return None
     if isinstance(value, list) and not value:
-        raise ValueError(f"{key.name} is []; it names one at least, or is left out")
+        raise ValueError(f"{key.name} is empty: list at least one, or omit the key")
     try:
         return msgspec.convert(value, hint)
     except msgspec.ValidationError as error:
