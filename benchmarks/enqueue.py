@@ -1,4 +1,4 @@
-"""What `enqueue` costs its caller, beside serialising the same event and doing nothing with it.
+"""What `enqueue` costs its caller, beside serializing the same event and doing nothing with it.
 
 No network: each burst has an event loop of its own, which the sender finds running, and which is over before the
 sender's task has begun. That `orjson.dumps` gives its memory back at once, and `enqueue` doesn't, is part of the cost.

@@ -2,12 +2,12 @@
 
 The sender is fed with `enqueue`, in bursts of 200 between which the loop is let run, so that sending keeps pace.
 `max_buffered_events` is raised to the number of events, lest a slow moment have some refused; all else is the default.
-The yardstick, the *ceiling*, is what is left if one takes away all that a sender is for: serialise, join lines, post,
+The yardstick, the *ceiling*, is what is left if one takes away all that a sender is for: serialize, join lines, post,
 wait for the answer. Both put the same number of events in a request, over one connection that is kept alive, to the
 same sink, which is asked at the end whether all of them are there.
 
 A figure counts from before the first event, so connecting is part of it, until every event is acknowledged. What is
-judged is the median of the ratios of neighbours, which a machine that is slow for a while leaves alone.
+judged is the median of the ratios of neighbors, which a machine that is slow for a while leaves alone.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Text that can be printed: in HTML, in XML, in a terminal, and in UTF-8 to begin with."""
+"""Escapes text so that it can be printed: in HTML, in XML, in a terminal, and in UTF-8 to begin with."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SUSPECT = re.compile(r"[^ -~]")
 
 
 def printable(text: str, most: int = _MOST) -> str:
-    r"""The text with what can't be seen, or can't be written, escaped as in JSON, and cut at so many characters.
+    r"""Return the text with what can't be seen, or can't be written, escaped as in JSON, and cut to `most` characters.
 
     Escaped are control characters, which XML forbids; halves of surrogate pairs, which UTF-8 can't carry; what
     changes the direction of text; and what Unicode has not assigned. `a\x00b` becomes `a\\u0000b`.

@@ -1,4 +1,4 @@
-"""Which sendproof is installed."""
+"""Finds which sendproof is installed."""
 
 from importlib.metadata import PackageNotFoundError, version
 

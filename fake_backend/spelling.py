@@ -1,4 +1,4 @@
-"""What may have been meant by a name that isn't known."""
+"""Suggests what may have been meant by a name that isn't known."""
 
 import difflib
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""How the conformance suite plugs in the reference sender: `sendproof check --sender reference.adapter:create_sender`.
+"""Plugs the reference sender into the conformance suite: `sendproof check --sender reference.adapter:create_sender`.
 
 Also an example of such an adapter. It knows the suite's contract, and none of its code.
 """

@@ -351,7 +351,7 @@ def _print_summary(ended: FakeBackend) -> None:
 
 
 def _shown(run_id: str) -> str:
-    """Give an id as it can be shown: anybody may name a run, and no name should drive a terminal."""
+    """Return an id as it can be shown: anybody may name a run, and no name should drive a terminal."""
     return run_id if run_id.isprintable() else ascii(run_id)[1:-1]
 
 

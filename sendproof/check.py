@@ -160,7 +160,7 @@ worlds), or the list of known failures is wrong; 2 if none failed but some could
     type=click.IntRange(1, 64),
     default=AT_A_TIME,
     show_default=True,
-    help="How many scenarios to perform at the same time, where time is real, and so many adapters.",
+    help="How many scenarios to perform at the same time, where time is real, each with an adapter of its own.",
 )
 @click.option("--list", "wants_list", is_flag=True, help="List the rules, and end.")
 @click.option("--explain", "explained", metavar="ID", help="Explain a rule and how it is attacked, and end.")
@@ -289,7 +289,7 @@ def _compare(
 
 @contextmanager
 def _progress(total: int) -> Iterator[Callable[[Scenario], None]]:
-    """Show a bar on a terminal, a line now and then elsewhere; gives what is to be called with each scenario done."""
+    """Show a bar on a terminal, a line now and then elsewhere; yield what to call with each scenario that is done."""
     columns = (TextColumn("{task.description:<52}"), BarColumn(), MofNCompleteColumn())
     with progress_shown("performing", *columns, description="performing", total=total) as show:
         done = count(1)

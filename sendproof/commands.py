@@ -1,4 +1,4 @@
-"""The commands there are, known by name and one line each; a command's module is imported when it is asked for."""
+"""The table of commands, a name and one line each; a command's module is imported when it is used."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class LazyGroup(click.Group):
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """Give the names of all commands, in the order in which they are listed."""
+        """Return the names of all commands, in the order in which they are listed."""
         return list(_ABOUT)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature

@@ -1,4 +1,4 @@
-"""How the commands exit. It imports nothing but the standard library: `cli` exits where packages are missing."""
+"""The commands' exit statuses. Imports nothing but the standard library: `cli` exits where packages are missing."""
 
 from __future__ import annotations
 

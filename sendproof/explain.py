@@ -1,4 +1,4 @@
-"""A rule, explained in a terminal: what its page in the docs says."""
+"""Explains a rule in a terminal, as its page in the docs does."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def explain(console: Console, rule: Rule, scenarios: Sequence[Scenario]) -> None:
-    """Print what a rule claims, why it matters, what commonly breaks it, how it is attacked, and how it is fixed."""
+    """Print what a rule claims, why it matters, what commonly breaks it, how it is attacked, and how to fix it."""
     console.print(Text.assemble((rule.id, "bold"), f"  {rule.level}"))
     if rule.capability:
         console.print(f"Only for senders that claim the capability {rule.capability}.")

@@ -1,4 +1,4 @@
-"""`sendproof backend --faults-help`: every fault that there is, in a terminal, with an example of each."""
+"""`sendproof backend --faults-help`: every fault, in a terminal, with an example."""
 
 from __future__ import annotations
 

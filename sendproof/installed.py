@@ -1,4 +1,4 @@
-"""Which sendproof this is, and how more of it is installed from where it came from.
+"""Finds which sendproof this is, and the command that installs more of it from where it came from.
 
 It imports nothing but the standard library: it is asked where packages are missing.
 """
@@ -31,7 +31,7 @@ EXTRAS: Final = {
 
 
 def version_line() -> str:
-    """Give the name and the version, as `--version` prints them."""
+    """Return the name and the version, as `--version` prints them."""
     try:
         number = distribution(_NAME).version
     except PackageNotFoundError:  # a source tree that was not installed
@@ -40,12 +40,12 @@ def version_line() -> str:
 
 
 def what_is_missing(package: str, extra: str, *, needed_by: str = _NAME) -> str:
-    """Say that a package is missing, and the command that installs it with the extra that asks for it."""
+    """Return a message that a package is missing, with the command that installs it with the extra that asks for it."""
     return f"{needed_by} needs more packages ({package} is missing): {how_to_install(extra)}"
 
 
 def how_to_install(extra: str) -> str:
-    """Give the command that adds an extra to this installation.
+    """Return the command that adds an extra to this installation.
 
     It names what was installed from, as the installer has noted it (PEP 610, `direct_url.json`): sendproof may be on no
     index.
@@ -65,7 +65,7 @@ def how_to_install(extra: str) -> str:
 
 
 def _origin() -> dict[str, Any] | None:
-    """Give what the installer has noted; of a source tree that was not installed, what it would; None for an index."""
+    """Return what the installer has noted, or would have of a source tree as it is; None for an index."""
     try:
         noted = distribution(_NAME).read_text("direct_url.json")
     except PackageNotFoundError:
@@ -77,7 +77,7 @@ def _origin() -> dict[str, Any] | None:
 
 
 def _pip(requirement: str, *options: str) -> str:
-    """Give the command that installs into the Python that runs this, which need not have pip."""
+    """Return the command that installs into the Python that runs this, which need not have pip."""
     if find_spec("pip") is None and shutil.which("uv") is not None:
         words = ["uv", "pip", "install", "--python", sys.executable]
     elif find_spec("pip") is None:

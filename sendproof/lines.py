@@ -1,4 +1,4 @@
-"""From bytes to lines, and from a line to an event that is sent exactly as it stands: no I/O.
+"""Splits bytes into lines, and checks that a line is an event, which is sent exactly as it stands. No I/O.
 
 An event isn't decoded and encoded again: that would round long decimal fractions, and integers over 64 bits. Its line
 is checked, and then goes out byte for byte.
@@ -67,7 +67,7 @@ class LineSplitter:
         return lines
 
     def end(self) -> list[bytes]:
-        """Say that nothing follows; give the last line, if that had no newline."""
+        """End the input, and return the last line if it had no newline."""
         return [self._take()] if self._unfinished else []
 
     def _grow(self, piece: bytes) -> None:
@@ -83,7 +83,7 @@ class LineSplitter:
 
 
 def most_event_bytes(config: SenderConfig) -> int:
-    """How large an event may be, so that its line is no larger than it may be whatever its number: a constant.
+    """Return how large an event may be, so that its line fits whatever its number: a constant.
 
     If it depended on the number, an event might be skipped the first time and not the second.
     """
@@ -112,7 +112,7 @@ def read_event(line: bytes) -> orjson.Fragment:
 
 
 def is_read_by_all(line: bytes) -> bool:
-    """Whether every backend takes an event: what is lawful but rare is refused by parsers that are strict.
+    """Return whether every backend takes an event: what is lawful but rare is refused by parsers that are strict.
 
     Of what `read_event` takes, these are escaped lone surrogates, and integers past the range of a float.
     """

@@ -1,4 +1,4 @@
-"""What is said while a shipment goes on: each kind of thing so often that a person reads it, and then counted."""
+"""The messages of a shipment under way: the first of each kind as they are, then their number."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _STYLES = {Health.HEALTHY: "green", Health.RETRYING: "yellow", Health.FAILED: "b
 
 
 class Messages:
-    """Says what happens.
+    """Shows what happens.
 
     Args:
         progress: Where it is shown.
@@ -31,13 +31,13 @@ class Messages:
         self._health_changes = 0
 
     def complain(self, message: str, *, line: int | None = None) -> None:
-        """Say what is wrong, with the number of the line that it is about."""
+        """Show what is wrong, with the number of the line that it is about."""
         self._complaints += 1
         if self._complaints <= _MOST:
             self._progress.say(message if line is None else f"line {line:,}: {message}", style="yellow")
 
     def tell_health(self, notice: HealthChanged) -> None:
-        """Say how delivery goes; that it has ended is said in any case."""
+        """Show how delivery goes; that it has ended is shown in any case."""
         self._health_changes += 1
         if self._health_changes <= _MOST or notice.health is Health.FAILED:
             is_long = notice.retry_in is not None and notice.retry_in > _LONG_WAIT
@@ -45,11 +45,11 @@ class Messages:
             self._progress.say(f"{notice.health}: {notice.detail}{wait}", style=_STYLES[notice.health])
 
     def announce(self, message: str) -> None:
-        """Say what comes next."""
+        """Show what comes next."""
         self._progress.say(message, style="bold")
 
     def end(self) -> None:
-        """Say how much was left out."""
+        """Show how much was left out."""
         if self._complaints > _MOST:
             self._progress.say(f"… and {self._complaints - _MOST:,} more like these")
         if self._health_changes > _MOST:
@@ -57,6 +57,6 @@ class Messages:
 
 
 def excerpt(event: Any) -> str:
-    """The beginning of an event, as a line that can be printed."""
+    """Return the beginning of an event, as a line that can be printed."""
     text = event if isinstance(event, str) else json.dumps(event, ensure_ascii=False, separators=(",", ":"))
     return ForeignText(()).shown(text, most=_EXCERPT)

@@ -1,4 +1,4 @@
-"""What is seen while it goes on: a bar where a person looks on, and messages above it in any case."""
+"""The progress of a shipment: a bar on a terminal, and messages above it in any case."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class ShippingProgress:
             self._bar.stop()
 
     def show(self, *, lines: int, delivered: int, done: float, seconds: float) -> None:
-        """Show how far it is: lines read, events delivered in so many seconds, and the share of what was read."""
+        """Show how far it is: lines read, events delivered in `seconds`, and the share of what was read."""
         rate = delivered / seconds if seconds > 0 else 0.0
         counts = f"{lines:,} read  {delivered:,} delivered  {rate:,.0f}/s"
         self._bar.update(self._task, completed=done, counts=counts, refresh=True)

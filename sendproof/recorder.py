@@ -1,4 +1,4 @@
-"""What happens at a backend, written to a file for as long as that works."""
+"""Records what happens at a backend to a file, for as long as that works."""
 
 from __future__ import annotations
 

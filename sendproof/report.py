@@ -1,4 +1,4 @@
-"""What became of an input, in words that fit a terminal."""
+"""Writes what became of an input, for a terminal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def report_text(shipped: Shipped) -> Text:
-    """Tell what became of everything: a verdict, then a row for each thing there is to say."""
+    """Return what became of everything: a verdict, then a row for each count and reason."""
     text = Text.assemble(("All delivered.", "bold green") if shipped.all_delivered else (_verdict(shipped), "bold red"))
     rows = _rows(shipped)
     width = max(len(name) for name, _, _ in rows)
@@ -54,7 +54,7 @@ def _rows(shipped: Shipped) -> list[tuple[str, str, str]]:
 
 
 def _run_in_words(shipped: Shipped) -> str:
-    # Where something stood in the way, it may be that someone else has completed it.
+    # Where something prevented it, it may be that someone else has completed it.
     state = "complete" if shipped.completed else "open" if shipped.why is None else "not completed by this"
     if shipped.last_accepted_seq is None:
         return "never reached"

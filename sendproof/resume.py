@@ -1,4 +1,4 @@
-"""Where a shipment begins in its input, and where the next one goes on.
+"""Finds where a shipment begins in its input, and where the next one goes on.
 
 A run's number counts the events that were accepted. Of one input that was shipped into one run, these are its first
 events, and lines that `send` itself skips are skipped again the same way, so that the number says which line is next:
@@ -60,7 +60,7 @@ class Passed:
         return self.events == self._position
 
     def takes(self, line: bytes, number: int) -> bool:
-        """Whether the run holds the event in this line, which has a number in the input.
+        """Return whether the run holds the event in this line, which has a number in the input.
 
         Raises:
             StartError: It may be a line that the backend has refused.
@@ -109,7 +109,7 @@ class LineNumbers:
 
 
 def numbers_that_say_nothing(position: int, why: str, noted: Path) -> str:
-    """Say why a run's number doesn't say which line is next, as an earlier process has noted in a file."""
+    """Return why a run's number doesn't say which line is next, as an earlier process has noted in a file."""
     return (
         f"{why} when this run was sent before, so the run's number, {position:,}, doesn't say which line is next. "
         f"{_BY_HAND}. (This was noted in {noted}: remove that if it was another run)"

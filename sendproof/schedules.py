@@ -1,4 +1,4 @@
-"""A schedule that was performed and judged, as a person reads it; what `simulate` and `replay` have in common."""
+"""Prints a schedule that was performed and judged; what `simulate` and `replay` have in common."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def print_examined(console: Console, examined: Examined, *, found: str) -> None:
 
 def _verdict(examined: Examined) -> tuple[str, str]:
     if examined.error is not None:
-        return "led to what could not be judged", "bold yellow"
+        return "could not be judged", "bold yellow"
     broken = dict.fromkeys(violation.rule for violation in examined.violations)
     return (f"breaks {', '.join(broken)}", "bold red") if broken else ("breaks no rule", "bold green")
 

@@ -194,7 +194,7 @@ def _config(settings: dict[str, Any]) -> SenderConfig:
 
 @contextmanager
 def _errors_alone_logged() -> Iterator[None]:
-    """Changes of health are told by the progress already. What is left for the log is a sender that breaks."""
+    """Log errors alone: changes of health are in the progress already, and what is left is a sender that breaks."""
     handler = logging.StreamHandler()
     handler.setLevel(logging.ERROR)
     logger = logging.getLogger("sendproof.sender")

@@ -1,4 +1,4 @@
-"""One input, shipped into one run: reads, skips what is no event, and drains, whatever gets in the way."""
+"""Ships one input into one run: reads, skips what is no event, and drains, whatever gets in the way."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Shipment:
     Args:
         config: Where to, and within which limits. `stop_timeout` bounds the drain, also after a signal.
         source: What to ship.
-        progress: Where it is shown, and lines that are skipped are told.
+        progress: Where it is shown, and lines that are skipped are reported.
         complete: Complete the run at the end of the source. It is left open if the end wasn't reached.
         start: What to do with a run that holds events already.
     """
@@ -140,7 +140,7 @@ class Shipment:
     # Beginning.
 
     async def _find_beginning(self) -> str | None:
-        """Ask how far the run is; say what stood in the way, None if nothing did. Raises StartError."""
+        """Ask how far the run is; return what prevented it, None if nothing did. Raises StartError."""
         if self._start is Start.APPEND:
             return None  # the sender asks for itself
         self._step = asyncio.create_task(self._sender.ask_position())
@@ -172,7 +172,7 @@ class Shipment:
     # Reading.
 
     async def _read_all(self) -> str | None:
-        """Read until the end, or until something ends it; say what, unless that is told by the drain's report."""
+        """Read until the end, or until something ends it; return what, unless the drain's report says it."""
         self._phase = _Phase.READING
         self._step = asyncio.create_task(self._read())
         await asyncio.wait({self._step})

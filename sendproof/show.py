@@ -38,7 +38,7 @@ Exit status: 0 if the page was written, whatever it shows; 2 if the file holds n
     type=click.IntRange(1, 100_000),
     default=_ROWS,
     show_default=True,
-    help="How many rows to draw, about: of a longer history, the neighbourhood of what is marked.",
+    help="How many rows to draw, about: of a longer history, the neighborhood of what is marked.",
 )
 def show(history: Path, output: Path | None, rows: int) -> None:
     """Draw a recorded history."""

@@ -145,7 +145,7 @@ def _summary(searched: Searched, seed: int, took: float) -> str:
     return (
         f"{counted(searched.schedules, 'schedule')} of seed {seed}, "
         f"with {counted(searched.events, 'event')} and {counted(searched.troubles, 'fault')}: "
-        f"{took:,.1f} s, {searched.schedules / took:,.0f} schedules a second"
+        f"{took:,.1f} s, {counted(round(searched.schedules / took), 'schedule')} a second"
     )
 
 

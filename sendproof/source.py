@@ -1,4 +1,4 @@
-"""What is shipped, read in a thread of its own: a producer that is slow, or asleep, holds nothing else up."""
+"""Reads the input in a thread of its own: a producer that is slow, or asleep, holds up nothing else."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Source:
         await self._has_ended.wait()
 
     async def read(self) -> bytes:
-        """Give the next chunk; an empty one at the end. Raises OSError if it can't be read."""
+        """Return the next chunk; an empty one at the end. Raises OSError if it can't be read."""
         self._start()
         chunk = await self._chunks.get()
         self._room.release()

@@ -1,4 +1,4 @@
-"""Standard output and error that end, hang and slow nothing: what can't be written is lost, and that is all.
+"""Makes standard output and error end, hang and slow nothing: what can't be written is lost.
 
 A reader may go away (`| head`), a disk may be full, and a pipe may have a reader that never reads. Python raises then,
 or waits; rich ends the process; and what is left in a buffer makes the exit status 120 at shutdown. All of it would

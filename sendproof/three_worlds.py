@@ -29,7 +29,7 @@ WORLDS = ("simulator", "TCP", "Toxiproxy")
 
 
 def network_scenarios(rules: Sequence[Rule]) -> tuple[Scenario, ...]:
-    """The scenarios of the network that attack one of the rules.
+    """Return the scenarios of the network that attack one of the rules.
 
     Raises:
         click.UsageError: None does.

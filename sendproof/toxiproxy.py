@@ -18,7 +18,7 @@ _SLOW = '{"type": "latency", "stream": "downstream", "attributes": {"latency": 1
 
 @contextmanager
 def needs_toxiproxy() -> Iterator[None]:
-    """Say what to install where what is imported in the block isn't there."""
+    """Name what to install where what is imported in the block isn't there."""
     try:
         yield
     except ModuleNotFoundError as error:
@@ -31,7 +31,7 @@ def needs_toxiproxy() -> Iterator[None]:
 async def in_front_of(backend: str, ingest: str, *, api: str | None) -> AsyncIterator[list[str]]:
     """Put a proxy of the Toxiproxy whose API is at a URL in front of a backend, until the block is left.
 
-    Gives the lines that say how to use it; none without `api`.
+    Yields the lines that say how to use it; none without `api`.
 
     Args:
         backend: The backend's URL.

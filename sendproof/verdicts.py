@@ -1,4 +1,4 @@
-"""Verdicts, as a person reads them: a table, then each failure with the records that contradict each other."""
+"""Prints verdicts: a table, then each failure with the records that contradict each other."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class _WithoutBlanksAtEnds:
 
 
 def verdict_console() -> Console:
-    """Where verdicts are printed: standard output, in a file or pipe as wide as COLUMNS says, or wide enough."""
+    """Return where verdicts are printed: standard output, in a file or pipe as wide as COLUMNS says, or wide enough."""
     if sys.stdout.isatty():
         return Console(highlight=False, markup=False)
     width = None if os.environ.get("COLUMNS", "").isdigit() else _WIDTH_OF_A_FILE

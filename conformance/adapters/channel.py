@@ -1,4 +1,4 @@
-"""The line to an adapter: a process of ours and its standard streams, or a connection that it made to us.
+"""The channel to an adapter: the standard streams of a process of ours, or a connection that it made to us.
 
 A line is read and written by threads, so that it serves any event loop and outlives it, and so that a program which
 doesn't read what it is sent holds nobody up.
@@ -30,7 +30,7 @@ _HOST = "127.0.0.1"
 
 
 class Channel(Protocol):
-    """A line to an adapter. What it says is told line by line, and its end once, from another thread."""
+    """A channel to an adapter. What it writes is reported line by line, and its end once, from another thread."""
 
     def listen(self, on_line: Callable[[bytes], None], on_end: Callable[[], None]) -> None:
         """Begin to read."""
@@ -45,11 +45,11 @@ class Channel(Protocol):
         ...
 
     def complaints(self) -> list[str]:
-        """What it last wrote to standard error, and not yet told here."""
+        """Return what it last wrote to standard error and wasn't returned here before."""
         ...
 
     def last_words(self) -> str:
-        """How the adapter ended, if it has, and what it last wrote to standard error; empty if there is nothing."""
+        """Return how the adapter ended, if it has, and what it last wrote to standard error; may be empty."""
         ...
 
 
@@ -96,7 +96,7 @@ class ProcessChannel:
         self._process.wait()
 
     def complaints(self) -> list[str]:
-        """The last lines of its standard error that were not yet told here."""
+        """Return the last lines of its standard error that weren't returned here before."""
         lines = []
         with contextlib.suppress(IndexError):
             while True:
@@ -104,7 +104,7 @@ class ProcessChannel:
         return lines
 
     def last_words(self) -> str:
-        """How it ended, if it has, and the last lines of its standard error."""
+        """Return how it ended, if it has, and the last lines of its standard error."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(0.2)  # it may just have closed its output
         status = self._process.poll()

@@ -1,4 +1,4 @@
-"""What is said on the line to an adapter: each request, and the answer to it."""
+"""The messages of the adapter protocol: each request, and the answer to it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class RemoteSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, settings: Settings) -> RemoteSettings:
-        """The same, as they are told to an adapter."""
+        """Return the same settings, as they are sent to an adapter."""
         told = msgspec.structs.asdict(settings)
         for name in TIMES:
             told[f"{name}_ms"] = round(told.pop(name) * 1_000, 3)

@@ -1,4 +1,4 @@
-"""Adapters for many scenarios: a few at a time, each used again for as long as it is as good as new."""
+"""A pool of adapters for many scenarios: a few at a time, each used again for as long as it is as good as new."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class AdapterPool:
     One that failed, or with a sender that was not stopped, is ended when it is given back.
 
     Args:
-        start: Starts an adapter, and gives the line to it.
+        start: Starts an adapter, and returns the line to it.
         at_a_time: How many there may be.
     """
 
@@ -68,11 +68,11 @@ class Lent:
         return await (await self.introduced()).open(settings)
 
     def complaints(self) -> tuple[str, ...]:
-        """The last lines that it wrote to its standard error since this was asked before."""
+        """Return the last lines that it wrote to its standard error since the previous call."""
         return () if self.adapter is None else self.adapter.complaints()
 
     async def introduced(self) -> Adapter:
-        """The adapter, once it has said who it is.
+        """Return the adapter, once it has introduced itself.
 
         Raises:
             AdapterError: It can't be started, or has not answered as was agreed.

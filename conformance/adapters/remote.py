@@ -1,4 +1,4 @@
-"""A sender behind an adapter: asks, waits for the answers, and holds them against what was agreed."""
+"""Drives a sender behind an adapter: sends requests, waits for the answers, and checks them against the protocol."""
 
 from __future__ import annotations
 
@@ -94,11 +94,11 @@ class Adapter:
         return self._failure is None and not self._open
 
     def complaints(self) -> tuple[str, ...]:
-        """The last lines that it wrote to its standard error since this was asked before."""
+        """Return the last lines that it wrote to its standard error since the previous call."""
         return tuple(printable(line, _SHOWN_OF_A_WORD) for line in self._channel.complaints())
 
     async def introduce(self) -> None:
-        """Say hello, and learn what is at the other end."""
+        """Introduce the judge to the adapter, and read who it is."""
         told = await self._ask(Hello(id=next(self._ids)), Introduced, within=self._time_to_start)
         if told.protocol != PROTOCOL:
             raise AdapterError(
@@ -119,19 +119,19 @@ class Adapter:
         return RemoteSender(self, number, settings)
 
     async def enqueue(self, sender: int, events: Sequence[Any]) -> list[str]:
-        """Have events enqueued; gives the outcomes."""
+        """Have events enqueued; return the outcomes."""
         offered = await self._ask(Enqueue(id=next(self._ids), sender=sender, events=list(events)), Offered)
         if len(offered.outcomes) != len(events):
             raise self._fail(f"enqueue was given {len(events)} events and answered {len(offered.outcomes)} outcomes")
         return list(offered.outcomes)
 
     async def enqueue_unserialisable(self, sender: int) -> str:
-        """Have something enqueued that JSON can't carry; gives the outcome."""
+        """Have something enqueued that JSON can't carry; return the outcome."""
         [outcome] = (await self._ask(EnqueueUnserializable(id=next(self._ids), sender=sender), Offered)).outcomes
         return outcome
 
     async def stop(self, sender: int, *, complete: bool, deadline: float) -> Report | None:
-        """Stop a sender; gives its report. Waits for as long as it is let."""
+        """Stop a sender, and return its report. Waits for as long as it is let."""
         request = Stop(id=next(self._ids), sender=sender, complete=complete, deadline_ms=round(deadline * 1_000, 3))
         report = (await self._ask(request, Stopped, within=math.inf)).report
         self._open.discard(sender)
@@ -184,7 +184,7 @@ class Adapter:
     def _fail(
         self, what: str, *, asked: _Asked | None = None, expected: str | None = None, got: bytes | None = None
     ) -> AdapterError:
-        """Note what went wrong, for good, with all that helps to mend it."""
+        """Note what went wrong, for good, with all that helps to fix it."""
         lines = [what]
         if asked is not None:
             lines.append(f"  sent      {_short(asked.line)}")
@@ -261,16 +261,16 @@ class RemoteSender:
         self.capabilities = adapter.capabilities
 
     async def enqueue(self, events: Sequence[Any], calls: Calls) -> list[str]:
-        """Enqueue events without a pause; gives the outcomes."""
+        """Enqueue events without a pause; return the outcomes."""
         places = [calls.called(snapshot(event)) for event in events]
         outcomes = await self._adapter.enqueue(self._number, events)
         return [calls.returned(place, outcome) for place, outcome in zip(places, outcomes, strict=True)]
 
     async def enqueue_unserializable(self, _event: Any, _what: str, calls: Calls) -> str:
-        """Enqueue what JSON can't carry in the adapter's language; gives the outcome."""
+        """Enqueue what JSON can't carry in the adapter's language; return the outcome."""
         place = calls.called(None, "something of the adapter's language")
         return calls.returned(place, await self._adapter.enqueue_unserialisable(self._number))
 
     async def stop(self, *, complete: bool) -> Report | None:
-        """Stop it; gives its report."""
+        """Stop it, and return its report."""
         return await self._adapter.stop(self._number, complete=complete, deadline=self._deadline)

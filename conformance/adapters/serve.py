@@ -1,4 +1,4 @@
-"""The other end of the line: a Python sender behind the adapter protocol, in a process of its own."""
+"""Serves a Python sender over the adapter protocol, in a process of its own."""
 
 from __future__ import annotations
 

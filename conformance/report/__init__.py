@@ -1,4 +1,4 @@
-"""What the judge says, to be kept and shown: report.json, junit.xml and report.html, and pictures of histories.
+"""Reports of verdicts: report.json, junit.xml and report.html; and histories drawn as pages.
 
 One structure, `Report`, is made of the verdicts, and the three files are made of that. See the page
 "Reports" of the documentation.
@@ -37,7 +37,7 @@ __all__ = [
 
 
 def write_reports(directory: Path, verdicts: Sequence[Verdict], *, subject: str, world: str, replay: str) -> Path:
-    """Write report.json, junit.xml and report.html into a directory, which is made if need be; gives the last one.
+    """Write report.json, junit.xml and report.html into a directory, made if need be; return the path of the page.
 
     Args:
         directory: Where to. Reports that are there are overwritten.

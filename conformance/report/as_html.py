@@ -1,4 +1,4 @@
-"""report.html and the page of a history: one file each, that asks nothing of any other."""
+"""Renders report.html, and the page of a history: one file each, which needs no other."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _templates.globals |= {"lanes": LANES}
 
 
 def to_html(report: Report) -> str:
-    """The report, as a page."""
+    """Return the report as a page."""
     failed = [rule for rule in report.rules if rule.judgement is Judgement.FAILED]
     failed.sort(key=lambda rule: rule.is_unseen)  # which explains the least
     return _render(
@@ -54,7 +54,7 @@ def to_html(report: Report) -> str:
 
 
 def history_to_html(recorded: RecordedHistory) -> str:
-    """A history, as a page."""
+    """Return a history as a page."""
     return _render("history.html.jinja", recorded=recorded)
 
 

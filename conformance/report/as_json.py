@@ -1,4 +1,4 @@
-"""report.json: the report as it is."""
+"""Renders report.json: the report as it is."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ if TYPE_CHECKING:
 
 
 def to_json(report: Report) -> str:
-    """The report, as JSON that a person can read, too."""
+    """Return the report as JSON that a person can read, too."""
     return msgspec.json.format(msgspec.json.encode(report), indent=1).decode() + "\n"

@@ -1,4 +1,4 @@
-"""junit.xml: a test suite for each family of rules, a test case for each rule, as CI systems read it."""
+"""Renders junit.xml: a test suite for each family of rules, a test case for each rule, as CI systems read it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def to_junit(report: Report) -> str:
-    """The report, as JUnit XML.
+    """Return the report as JUnit XML.
 
     A rule that failed is a failure, unless it is known to fail: then it is skipped, with the reason. One that could
     not be judged is an error.

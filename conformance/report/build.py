@@ -1,4 +1,4 @@
-"""From verdicts to a report, and from a history and what contradicts rules in it to what is told of it."""
+"""Builds a report from verdicts, and a timeline from a history with what contradicts the rules in it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _LETTERS = 26
 
 
 def report_of(verdicts: Sequence[Verdict], *, subject: str, world: str, replay: str) -> Report:
-    """All that is said of a sender.
+    """Return the report on a sender.
 
     Args:
         verdicts: What the judge said.
@@ -99,7 +99,7 @@ def _contradiction(
 
 
 def _letters() -> Iterator[str]:
-    """A to Z, AA to AZ, BA, and so on."""
+    """Yield A to Z, AA to AZ, BA, and so on."""
     for number in count():
         ahead, letter = divmod(number, _LETTERS)
         yield ("" if not ahead else chr(ord("A") + (ahead - 1) % _LETTERS)) + chr(ord("A") + letter)

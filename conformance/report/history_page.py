@@ -1,4 +1,4 @@
-"""A recorded history as it is shown: what it is, which rules it contradicts, and its timeline."""
+"""Prepares a recorded history for its page: what it is, which rules it contradicts, and its timeline."""
 
 from __future__ import annotations
 

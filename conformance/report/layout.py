@@ -1,4 +1,4 @@
-"""From a timeline to a picture: how far down each row is, and how far each span reaches. The template draws it.
+"""Lays out a timeline: how far down each row is, and how far each span reaches. The template draws it.
 
 Time goes downward. Rows have a height of their own, so that a burst can be read; between them up to a second is drawn
 as long as it took, and what is longer is a break that says how long.
@@ -104,7 +104,7 @@ def picture_of(timeline: Timeline) -> Picture:
 
 
 def seconds(time: float) -> str:
-    """A time as it is written in a report: seconds, to the millisecond."""
+    """Return a time as it is written in a report: seconds, to the millisecond."""
     return f"{time:.3f}"
 
 

@@ -1,4 +1,4 @@
-"""Reads a history from a file that may be anything."""
+"""Loads a history from a file that may hold anything."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class HistoryFileError(ConformanceError):
 
 
 def read_history(path: Path) -> History:
-    """The history that a file holds, as `History.to_json` or `sendproof replay --history` wrote it.
+    """Return the history that a file holds, as `History.to_json` or `sendproof replay --history` wrote it.
 
     Raises:
         HistoryFileError: It can't be read, is no history, or is one that can't have been: a record is of a request or
@@ -69,7 +69,7 @@ def _check_that_it_can_have_been(history: History, path: Path) -> None:
 
 
 def _ties(record: AnyRecord) -> tuple[set[str], set[str]]:
-    """What a record is the beginning of, and what it is a part of."""
+    """Return what a record is the beginning of, and what it is a part of."""
     match record:
         case SenderOpened():
             return {f"sender {record.sender}"}, set()

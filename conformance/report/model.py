@@ -61,7 +61,7 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True, tag="moment"):
 
 
 class Omission(msgspec.Struct, frozen=True, kw_only=True, tag="omission"):
-    """A row of a timeline that stands for so many `moments` which are left out."""
+    """A row of a timeline that stands for n rows (`moments`) which are left out."""
 
     at: float
     until: float
@@ -79,7 +79,7 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Timeline(msgspec.Struct, frozen=True, kw_only=True):
-    """What happened in a history, in rows; where it is long, the neighbourhood of the records that matter.
+    """What happened in a history, in rows; where it is long, the neighborhood of the records that matter.
 
     `moments` is how many there are in all.
     """
@@ -138,7 +138,7 @@ class RuleReport(msgspec.Struct, frozen=True, kw_only=True):
         capability: What a sender must claim for it to bind.
         claim: What it demands.
         loss: What is lost where it is broken.
-        fix: How that is fixed.
+        fix: How to fix that.
         judgement: The verdict in a word.
         is_unseen: Whether it failed only because scenarios gave it nothing to judge, which mostly follows from others.
         known: Why it is known to fail, where it is.

@@ -1,4 +1,4 @@
-"""From records to the rows of a timeline: what is one row, on which lane it is, and its few words."""
+"""Makes the rows of a timeline from records: what is one row, on which lane it is, and its few words."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Draft:
 
 
 def drafts_of(records: tuple[AnyRecord, ...], marked: Mapping[int, str]) -> list[Draft]:
-    """The rows of a history.
+    """Return the rows of a history.
 
     Calls of `enqueue` with the same outcome, and lines of a request with the same decision, are one row as long as
     nothing else comes between them; but a record that is marked has a row of its own. The end of a body has none.
@@ -103,7 +103,7 @@ class Teller:
         self._retries = dict(_retries(index))
 
     def moment(self, draft: Draft) -> Moment:
-        """The row of a draft."""
+        """Return the row of a draft."""
         first = draft.first
         kind, lane, to, tone, label = self._told(draft)
         return Moment(

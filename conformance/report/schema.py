@@ -12,7 +12,7 @@ from conformance.report.model import Report
 
 
 def render() -> str:
-    """The JSON Schema of report.json, the same with every Python. A reader ignores the fields that it doesn't know."""
+    """Return the JSON Schema of report.json, the same with every Python. Readers ignore fields they don't know."""
     made = {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(Report)}
     for described in made["$defs"].values():
         if "description" in described:  # a docstring, which Python dedents from 3.13 on

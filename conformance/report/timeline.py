@@ -1,4 +1,4 @@
-"""From a history to a timeline: its rows, cut to what matters, and what lasted from row to row."""
+"""Makes a timeline from a history: its rows, cut to what matters, and what lasted from row to row."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _NOT_WORTH_LEAVING_OUT = 2
 
 
 def timeline_of(history: History, marked: Mapping[int, str], *, most: int) -> Timeline:
-    """The timeline of a history, in which the records at the places of `marked` have those letters.
+    """Return the timeline of a history, in which the records at the places of `marked` have those letters.
 
-    A history of more than `most` rows is cut: what is drawn is the neighbourhood of the marked records, with the
+    A history of more than `most` rows is cut: what is drawn is the neighborhood of the marked records, with the
     beginnings and ends of their requests; its beginning and its end where none is marked.
     """
     index = Index(history)
@@ -53,7 +53,7 @@ def timeline_of(history: History, marked: Mapping[int, str], *, most: int) -> Ti
 
 
 def _excerpt(count: int, anchors: set[int], companions: set[int], most: int) -> set[int]:
-    """The rows that are drawn: as much around the anchors as fits."""
+    """Return the rows that are drawn: as much around the anchors as fits."""
     if count <= most:
         return set(range(count))
     centres = anchors or {0, count - 1}
@@ -70,7 +70,7 @@ def _excerpt(count: int, anchors: set[int], companions: set[int], most: int) -> 
 
 
 def _companions(drafts: list[Draft], anchors: Iterable[int]) -> set[int]:
-    """The beginnings and ends of the requests of some rows, without which these can't be understood."""
+    """Return the beginnings and ends of the requests of some rows, which can't be understood without."""
     wanted = {number for row in anchors if (number := getattr(drafts[row].first, "request", None)) is not None}
     return {
         row
@@ -80,7 +80,7 @@ def _companions(drafts: list[Draft], anchors: Iterable[int]) -> set[int]:
 
 
 def _spans(drafts: list[Draft]) -> Iterator[Span]:
-    """What lasted, from draft to draft, in the order of the beginnings; what never ended lasts to the last."""
+    """Return what lasted from draft to draft, in the order of beginnings; what never ended lasts to the last."""
     ends: dict[int, int] = {}
     """The row in which a request was over for its client."""
     for row, draft in enumerate(drafts):

@@ -1,4 +1,4 @@
-"""From a seed and an index to a schedule, the same on every machine; and a probe that Hypothesis can shrink with.
+"""Generates the schedule of a seed and an index, the same on every machine; and the test that Hypothesis shrinks.
 
 Hypothesis lends itself to programs that bring their own randomness: `fuzz_one_input` draws from given bytes. These come
 from Python's generator, whose bytes are the same in all releases that we support, so that schedule 1,234 of seed 1 is
@@ -28,7 +28,7 @@ _ENOUGH_BYTES: Final = 4_096
 
 
 def probe(strategy: SearchStrategy[Schedule], visit: Callable[[Schedule], None]) -> Any:
-    """A test, to Hypothesis, of what `visit` does with a schedule.
+    """Return what is to Hypothesis a test of what `visit` does with a schedule.
 
     What fails by `offer` is kept, and calling it then shrinks that, and raises what the smallest one raised.
     """
@@ -66,7 +66,7 @@ class Drawer:
         self._probe = probe(schedules() if strategy is None else strategy, self._drawn.append)
 
     def draw(self, seed: int, index: int) -> Schedule:
-        """The schedule number `index` of a seed."""
+        """Return the schedule number `index` of a seed."""
         self._drawn.clear()
         offer(self._probe, seed, index)
         return self._drawn[0]

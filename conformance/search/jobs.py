@@ -1,4 +1,4 @@
-"""A search in parts, in several processes if asked to; what it finds doesn't depend on how many there are."""
+"""Splits a search into parts, in several processes if asked to; what it finds doesn't depend on how many."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 A_PART = 25
-"""How many schedules a process performs before it tells of them."""
+"""How many schedules a process performs before it reports them."""
 
 
 def search_in_parts(
     sender: str, rule_ids: Sequence[str], *, seed: int, schedules: int, jobs: int
 ) -> Iterator[Searched]:
-    """Search the first so many schedules of a seed, and give what each part has seen, in order.
+    """Search the first `schedules` schedules of a seed, and yield what each part has seen, in order.
 
     It ends with the first part that has found something. With more than one job, `sender` is imported in as many
     processes.

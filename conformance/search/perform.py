@@ -1,4 +1,4 @@
-"""Performs a schedule with senders from a factory, on the simulated network, and gives the history."""
+"""Performs a schedule with senders from a factory, on the simulated network, and returns the history."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from conformance.search.schedule import (
     Stop,
     Trickle,
     Unreachable,
-    Unserialisable,
+    Unserializable,
 )
 from conformance.simulation import LinkConditions, Side
 
@@ -51,7 +51,7 @@ _LETTERS = {"ascii": "x", "two-bytes": "é", "escapes": '"', "poison": "x"}
 
 
 def perform(schedule: Schedule, factory: Factory) -> History:
-    """Perform a schedule; the same schedule with the same sender gives the same history, to the byte.
+    """Perform a schedule; the same schedule with the same sender makes the same history, to the byte.
 
     Raises:
         AdapterError: The sender broke the contract of a factory.
@@ -110,7 +110,7 @@ class _Writer:
                 for event in self._events(step.events, ""):
                     await self._enqueue([event])
                     await self._stage.pause(step.every)
-            case Unserialisable():
+            case Unserializable():
                 await self._sender.enqueue_unserialisable(
                     {"run": self._run, "held": object()}, "an object of no type of JSON"
                 )

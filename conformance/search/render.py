@@ -1,4 +1,4 @@
-"""A schedule as a short script for people: who does what, and what goes wrong."""
+"""Renders a schedule as a short script for people: who does what, and what goes wrong."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from conformance.search.schedule import (
     Stop,
     Trickle,
     Unreachable,
-    Unserialisable,
+    Unserializable,
     Wire,
 )
 from fake_backend import Limits
@@ -41,7 +41,7 @@ _KINDS = {"any": "", "data": " with events", "sync": " that is a sync", "complet
 
 
 def as_script(schedule: Schedule) -> list[tuple[str, str]]:
-    """The schedule as lines, each with who it is about; what is as usual is left out."""
+    """Return the schedule as lines, each with who it is about; what is as usual is left out."""
     lines = [(f"run-{number}", _step(step)) for number, steps in enumerate(schedule.runs, 1) for step in _ended(steps)]
     lines += [("backend", _fault(rule)) for rule in schedule.faults]
     lines += [("network", _network(event)) for event in schedule.network]
@@ -54,12 +54,12 @@ def as_script(schedule: Schedule) -> list[tuple[str, str]]:
 
 
 def size_in_words(schedule: Schedule) -> str:
-    """How large a schedule is: how many events it has, and how many faults."""
+    """Return how large a schedule is: how many events it has, and how many faults."""
     return f"{counted(schedule.events, 'event')} and {counted(schedule.troubles, 'fault')}"
 
 
 def counted(number: int, what: str) -> str:
-    """A number of things."""
+    """Return a number with the noun that it counts."""
     return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
@@ -74,7 +74,7 @@ def _step(step: Step) -> str:
             return f"enqueue {counted(events, 'event')}{of}"
         case Trickle(events=events, every=every):
             return f"enqueue {counted(events, 'event')}, one every {every:g} s"
-        case Unserialisable():
+        case Unserializable():
             return "enqueue what JSON can't carry"
         case Pause(seconds=seconds):
             return f"wait {seconds:g} s"

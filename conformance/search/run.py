@@ -49,12 +49,12 @@ class Examined:
         return None if self.error is None else self.error.partition(":")[0]
 
     def breaks_too(self, other: Examined) -> bool:
-        """Whether what is broken first by another schedule is broken by this one as well."""
+        """Return whether what is broken first by another schedule is broken by this one as well."""
         rules = {violation.rule for violation in self.violations}
         return other.breaks is not None and (other.breaks in rules or other.breaks == self.breaks)
 
     def digest(self) -> bytes:
-        """A digest of all that happened, to the byte."""
+        """Return a digest of all that happened, to the byte."""
         told = self.history.to_json() if self.history is not None else (self.error or "").encode()
         return hashlib.sha256(told).digest()
 

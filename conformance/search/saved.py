@@ -1,4 +1,4 @@
-"""A found schedule as a file: what was performed, with which sender, and what it broke."""
+"""Saves a found schedule to a file: what was performed, with which sender, and what it broke."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     @classmethod
     def read(cls, path: Path) -> Recorded:
-        """What `write` wrote.
+        """Read what `write` wrote.
 
         Raises:
             ScheduleError: It can't be read, or holds something else; the message says what and where.

@@ -54,7 +54,7 @@ class Burst(_Part, frozen=True, kw_only=True, tag="burst"):
 
 
 class Trickle(_Part, frozen=True, kw_only=True, tag="trickle"):
-    """So many small events are enqueued, one `every` so many seconds."""
+    """`events` small events are enqueued, one every `every` seconds."""
 
     events: int
     every: float
@@ -64,12 +64,12 @@ class Trickle(_Part, frozen=True, kw_only=True, tag="trickle"):
         _check_seconds("every", self.every)
 
 
-class Unserialisable(_Part, frozen=True, kw_only=True, tag="unserialisable"):
+class Unserializable(_Part, frozen=True, kw_only=True, tag="unserializable"):
     """Something is enqueued that JSON can't carry."""
 
 
 class Pause(_Part, frozen=True, kw_only=True, tag="pause"):
-    """Nothing is asked of the sender for so many `seconds`."""
+    """Nothing is asked of the sender for `seconds`."""
 
     seconds: float
 
@@ -95,11 +95,11 @@ class Stop(_Part, frozen=True, kw_only=True, tag="stop"):
     complete: bool = True
 
 
-Step: TypeAlias = Burst | Trickle | Unserialisable | Pause | Settle | Stop
+Step: TypeAlias = Burst | Trickle | Unserializable | Pause | Settle | Stop
 
 
 class Reset(_Part, frozen=True, kw_only=True, tag="reset"):
-    """`at` so many seconds, each connection is reset, as seen by one end or both."""
+    """`at` seconds in, each connection is reset, as seen by one end or both."""
 
     at: float
     seen_by: Direction = "both"
@@ -109,7 +109,7 @@ class Reset(_Part, frozen=True, kw_only=True, tag="reset"):
 
 
 class StallLink(_Part, frozen=True, kw_only=True, tag="stall_link"):
-    """From `at` on, for so many `seconds`, nothing arrives at an end or both, and nothing closes."""
+    """From `at` on, for `seconds`, nothing arrives at an end or both, and nothing closes."""
 
     at: float
     seconds: float
@@ -121,7 +121,7 @@ class StallLink(_Part, frozen=True, kw_only=True, tag="stall_link"):
 
 
 class Refuse(_Part, frozen=True, kw_only=True, tag="refuse"):
-    """From `at` on, for so many `seconds`, new connections are refused; open ones aren't touched."""
+    """From `at` on, for `seconds`, new connections are refused; open ones aren't touched."""
 
     at: float
     seconds: float
@@ -132,7 +132,7 @@ class Refuse(_Part, frozen=True, kw_only=True, tag="refuse"):
 
 
 class Down(_Part, frozen=True, kw_only=True, tag="down"):
-    """From `at` on, for so many `seconds`, the backend is down: connections are reset, and new ones refused."""
+    """From `at` on, for `seconds`, the backend is down: connections are reset, and new ones refused."""
 
     at: float
     seconds: float
@@ -143,7 +143,7 @@ class Down(_Part, frozen=True, kw_only=True, tag="down"):
 
 
 class Unreachable(_Part, frozen=True, kw_only=True, tag="unreachable"):
-    """From `at` on, for so many `seconds`, the backend's host is gone: nothing moves, and connecting gets no answer."""
+    """From `at` on, for `seconds`, the backend's host is gone: nothing moves, and connecting gets no answer."""
 
     at: float
     seconds: float
@@ -154,7 +154,7 @@ class Unreachable(_Part, frozen=True, kw_only=True, tag="unreachable"):
 
 
 class HalfClose(_Part, frozen=True, kw_only=True, tag="half_close"):
-    """`at` so many seconds, one end of each connection sees the end of what the other sends; its own way stays open."""
+    """`at` seconds in, one end of each connection sees the end of what the other sends; its own way stays open."""
 
     at: float
     seen_by: Literal["backend", "sender"] = "sender"

@@ -39,9 +39,9 @@ def shrink(
     index: int,
     on_progress: Callable[[Examined], None] = lambda _: None,
 ) -> Examined:
-    """The smallest schedule found that breaks the same rule as the one of that seed and index.
+    """Return the smallest schedule found that breaks the same rule as the one of that seed and index.
 
-    What shrinks step by step may end where every single step mends it. So if it is still large then, small schedules
+    What shrinks step by step may end where every single step fixes it. So if it is still large then, small schedules
     with the same kinds of trouble are drawn, to see whether one of them breaks the rule too: most bugs need little.
 
     It ends after ten minutes at the latest. A sender that behaves differently each time, as none does that takes its
@@ -81,7 +81,7 @@ class _Shrinker:
             probed()
 
     def try_out(self, schedule: Schedule) -> bool:
-        """Whether a schedule breaks the rule, too."""
+        """Return whether a schedule breaks the rule, too."""
         tried = examine_schedule(schedule, self._factory, self._rules)
         is_broken = tried.breaks_too(self._found)
         if is_broken and _size(schedule) <= _size(self.smallest.schedule):

@@ -1,4 +1,4 @@
-"""What schedules are drawn from: Hypothesis strategies, simplest first, so that a failing schedule shrinks well.
+"""The Hypothesis strategies that schedules are drawn from, simplest first, so that a failing one shrinks well.
 
 Values are chosen where it hurts: times around the settings' timeouts, sizes around their limits, numbers of requests
 that are made at all.
@@ -28,7 +28,7 @@ from conformance.search.schedule import (
     Stop,
     Trickle,
     Unreachable,
-    Unserialisable,
+    Unserializable,
     Wire,
 )
 from fake_backend import Fault, FaultRule, Latency, Limits, ResetPeer, Status, faults
@@ -243,7 +243,7 @@ _AROUND_LIMITS: Final = st.one_of(
 
 
 def runs(most_events: int) -> SearchStrategy[tuple[Step, ...]]:
-    """What is asked of a sender, with about so many events at the most."""
+    """Draw what is asked of a sender, with about `most_events` events at the most."""
     burst = max(most_events // 4, 1)
     step = st.one_of(
         st.builds(Burst, events=st.integers(1, burst), size=st.sampled_from([0, 20, 300])),
@@ -257,7 +257,7 @@ def runs(most_events: int) -> SearchStrategy[tuple[Step, ...]]:
         ),
         st.builds(Settle),
         st.builds(Stop, complete=st.sampled_from([True, True, False])),
-        st.builds(Unserialisable),
+        st.builds(Unserializable),
     )
     return st.lists(step, min_size=1, max_size=8).map(tuple)
 
@@ -288,7 +288,7 @@ def _schedule(*, faults: list[FaultRule], settings: dict[str, int | float], **ot
 
 
 def schedules(*, most_events: int = 200, most_faults: int = 10) -> SearchStrategy[Schedule]:
-    """Schedules with up to so many events a run, and so many faults."""
+    """Draw schedules with at most `most_events` events a run and `most_faults` faults."""
     return st.builds(
         _schedule,
         runs=st.lists(runs(most_events), min_size=1, max_size=2).map(tuple),

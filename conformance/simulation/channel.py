@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from conformance.simulation.link import Link, Side
 
 SEGMENT = 16 * 1024
-"""Bytes at most that a bandwidth is spent on at a time: so little that news of what was read keep the sender going."""
+"""Bytes at most that a bandwidth is spent on at a time: so little that credit keeps the sender going."""
 
 
 _APART = 1e-6
@@ -23,7 +23,7 @@ _APART = 1e-6
 class Channel:
     """Carries calls to the end `toward` which it leads, in order, as fast as the conditions of its link allow.
 
-    A call is what arrives: bytes, the end of the stream, a reset, news of what was read, or a part of the handshake.
+    A call is what arrives: bytes, the end of the stream, a reset, credit for what was read, or a part of the handshake.
     """
 
     __slots__ = ("_has_ended", "_in_transit", "_loop", "_pipe", "link", "toward")

@@ -75,7 +75,7 @@ class VirtualClock:
         """Told the seconds by which the clock moves, after it has."""
 
     def step_wall_clock(self, seconds: float) -> None:
-        """Have those who are told of advances believe that one of so many seconds was made, forward or back."""
+        """Report an advance of `seconds`, forward or back, that the time itself doesn't make."""
         if self.on_advance is not None:
             self.on_advance(seconds)
 

@@ -76,7 +76,7 @@ class Connection:
             self._client.receive_reset()
 
     def half_close(self, seen_by: Side) -> bool:
-        """End the streams toward the ends in `seen_by`; tell whether the connection has both ends to do so."""
+        """End the streams toward the ends in `seen_by`; return whether the connection has both ends to do so."""
         if self._server_program is None:
             return False
         to_server, to_client = self._channels

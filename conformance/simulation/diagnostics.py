@@ -1,4 +1,4 @@
-"""A picture of a program that can't go on: who waits for what, and where.
+"""Draws a program that can't go on: which task waits for what, and where.
 
 It is drawn from what asyncio and the suspended coroutines have: each task's future, the frames down to it, and what
 their variables hold. Some of that has no public name. Where something isn't as expected the picture says less, and
@@ -23,7 +23,7 @@ Tasks = dict[asyncio.Task[Any], None]
 
 
 def draw(loop: asyncio.AbstractEventLoop) -> str:
-    """Tell of each unfinished task of `loop` what it waits for, and below where, from the inside out; oldest first.
+    """Describe what each unfinished task of `loop` waits for, and below where, from the inside out; oldest first.
 
     After them, a line for each circle of tasks that wait for one another.
     """
@@ -131,7 +131,7 @@ def _way_back(start: asyncio.Task[Any]) -> list[asyncio.Task[Any]]:
 
 
 def _awaited_thing(frames: list[FrameType]) -> str:
-    """Tell the thing that the innermost frames wait for, if it is one of asyncio's: the outermost, if one uses another.
+    """Find the thing that the innermost frames wait for, if it is one of asyncio's: the outermost, if one uses another.
 
     A queue's `join` waits for an event, and a barrier for a condition.
     """
@@ -148,7 +148,7 @@ def _awaited_thing(frames: list[FrameType]) -> str:
 
 
 def _state(thing: object, method: str) -> str:
-    """Tell what a method of a thing waits for; the star is where the thing's name goes."""
+    """Describe what a method of a thing waits for; the star is where the thing's name goes."""
     match thing, method:
         case asyncio.Queue(), "get":
             return f"an item of the {type(thing).__name__}*, which is empty"

@@ -1,4 +1,4 @@
-"""What a simulation gives up with. None of these is an `OSError`: no sender should take one for a broken network."""
+"""The errors that end a simulation. None of these is an `OSError`: no sender should take one for a broken network."""
 
 from __future__ import annotations
 

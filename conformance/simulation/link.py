@@ -49,7 +49,7 @@ class LinkConnection(Protocol):
 
 
 class Link:
-    """The way to one address, with what can go wrong on it. `Network.link` gives it.
+    """The way to one address, with what can go wrong on it. `Network.link` returns it.
 
     `conditions` may be set at any time. Latency and jitter then hold for what is sent from then on, and nothing
     overtakes what is on its way; bandwidth and slice hold at once. Jitter is drawn from `dice`

@@ -68,7 +68,7 @@ class SimulatedLoop(RealWorldLoop):
         self.set_task_factory(TaskFactory())
 
     def describe(self) -> str:
-        """Tell what each task waits for, what is held up on the network, and which links stall."""
+        """Describe what each task waits for, what is held up on the network, and which links stall."""
         return "\n".join(filter(None, [diagnostics.draw(self), *self.network.describe_troubles()]))
 
     @override

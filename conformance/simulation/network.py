@@ -119,7 +119,7 @@ class Network:
                 connection.abandon()
 
     def describe_troubles(self) -> Iterator[str]:
-        """Tell which ends can't send, and which links stall or refuse: a line each, by link, oldest first."""
+        """Describe which ends can't send, and which links stall or refuse: a line each, by link, oldest first."""
         for link in self.links:
             for connection in link.connections:
                 for backlog in connection.describe_backlogs():

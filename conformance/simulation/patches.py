@@ -1,4 +1,4 @@
-"""What a program finds around it that isn't the loop's: Python's clocks, threads, processes and plain sockets.
+"""Patches what isn't the loop's: Python's clocks, threads, processes and plain sockets.
 
 While a simulation runs, the clocks tell its time, and what would leave it is refused. time-machine sees to the wall
 clock, in C, so that it doesn't matter how a program got hold of `time.time` or `datetime.now`. It leaves
@@ -35,7 +35,7 @@ EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 ZONE = "SIM-05:45"
 """The local time zone, 5:45 ahead of UTC (POSIX counts the other way), so that whoever confuses the two is found out.
 
-It is spelt out since not every machine knows zones by their names.
+It is spelled out since not every machine knows zones by their names.
 """
 
 REFUSED = (
@@ -60,8 +60,8 @@ def simulated_surroundings(clock: VirtualClock) -> Iterator[None]:
     another thread waits for the end of this one.
     """
     with _one_at_a_time, ExitStack() as stack:
-        traveller = stack.enter_context(time_machine.travel(EPOCH, tick=False))
-        clock.on_advance = traveller.shift
+        traveler = stack.enter_context(time_machine.travel(EPOCH, tick=False))
+        clock.on_advance = traveler.shift
         stack.enter_context(_local_zone())
         for function, stand_in in _MONOTONIC.items():
             stack.enter_context(_replaced(time, function.__name__, stand_in))

@@ -1,4 +1,4 @@
-"""The way in: run a program in a simulation, from start to end."""
+"""`simulate`: runs a program in a simulation, from start to end."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Simulation:
         return self._loop.network
 
     def time(self) -> float:
-        """Tell the virtual time, in seconds since the simulation began; `loop.time()` is the same."""
+        """Return the virtual time, in seconds since the simulation began; `loop.time()` is the same."""
         return self._loop.time()
 
     def step_wall_clock(self, seconds: float) -> None:

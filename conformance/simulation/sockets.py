@@ -1,4 +1,4 @@
-"""What stands for a socket where a program asks a server, or a transport, for the one under it."""
+"""Stand-ins for the sockets that a program gets from a server or a transport."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class _TcpSocket:
         return socket.AF_INET6 if ":" in self._sockname[0] else socket.AF_INET
 
     def getsockname(self) -> tuple[Any, ...]:
-        """Tell the own address."""
+        """Return the own address."""
         return self._sockname
 
 
@@ -57,7 +57,7 @@ class ConnectedSocket(_TcpSocket):
         self._shows_readable = False
 
     def getpeername(self) -> tuple[Any, ...]:
-        """Tell the other end's address."""
+        """Return the other end's address."""
         return self._peername
 
     def setsockopt(self, level: int, option: int, value: Any, _length: int = 0) -> None:
@@ -65,11 +65,11 @@ class ConnectedSocket(_TcpSocket):
         self._options[level, option] = value
 
     def getsockopt(self, level: int, option: int, _length: int = 0) -> Any:
-        """Tell an option as it was set, or 0."""
+        """Return an option as it was set, or 0."""
         return self._options.get((level, option), 0)
 
     def gettimeout(self) -> float:
-        """Tell that it doesn't block."""
+        """Return 0: it doesn't block."""
         return 0.0
 
     def fileno(self) -> int:

@@ -86,7 +86,7 @@ class SimulatedTransport(transports._FlowControlMixin):  # noqa: SLF001
         self._reads_soon = False
 
     def attach(self, protocol: asyncio.BaseProtocol) -> None:
-        """Give the end its program; what has arrived so far waits for it."""
+        """Attach the program of this end; what has arrived so far waits for it."""
         self._protocol = protocol
         self._loop.call_soon(protocol.connection_made, self)
         # As asyncio does: what has arrived is read after the protocol knows its transport.
@@ -172,7 +172,7 @@ class SimulatedTransport(transports._FlowControlMixin):  # noqa: SLF001
             self.lose(None)
 
     def describe_backlog(self) -> str:
-        """Tell how many bytes can't be sent, and what has become of those before them."""
+        """Describe how many bytes can't be sent, and what has become of those before them."""
         me, peer = (address(*self.get_extra_info(name)) for name in ("sockname", "peername"))
         unread = len(self.peer._unread)  # noqa: SLF001 - the other end is of this class
         cause = f"{unread} wait there for the program to read" if unread else "those before them are on the way"
@@ -305,7 +305,7 @@ class SimulatedTransport(transports._FlowControlMixin):  # noqa: SLF001
             self._leave(error)
 
     def lose(self, error: Exception | None) -> None:
-        """Leave the connection without a word to the other end; the protocol hears of it soon, and why."""
+        """Leave the connection without a word to the other end; the protocol is called soon, with the reason."""
         if self.is_gone:
             return
         self.is_gone = self._is_closing = True

@@ -1,4 +1,4 @@
-"""What an event loop can do and a simulated one can't: one table, so that nothing is left to chance."""
+"""What an event loop can do and a simulated one refuses: one table, so that nothing is left to chance."""
 
 from __future__ import annotations
 

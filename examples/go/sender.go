@@ -105,7 +105,7 @@ func New(cfg Config) (*Sender, error) {
 // Enqueue takes events, as they are now, or says why not: a word for each. It never waits for the network.
 //
 // Events of one call are taken together, so that no window goes out with a part of them while the rest is still being
-// serialised. An idle sender is quicker than a caller that enqueues a burst one by one.
+// serialized. An idle sender is quicker than a caller that enqueues a burst one by one.
 func (s *Sender) Enqueue(events ...any) []Outcome {
 	// Before the lock: a MarshalJSON of the caller's may take its time, or enqueue something itself.
 	payloads := make([][]byte, len(events))

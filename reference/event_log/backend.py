@@ -1,4 +1,4 @@
-"""What a log offers: the least that every backend must, and what the backends of this package add to it."""
+"""The interface of a log: what every backend must offer, and what the backends of this package add."""
 
 import operator
 from dataclasses import dataclass
@@ -26,13 +26,13 @@ class EventLogBackend(Protocol):
         ...
 
     def query(self, since: int | None = None, limit: int | None = None) -> list[Event]:
-        """Give the resident events with an id above `since`, oldest first.
+        """Return the resident events with an id above `since`, oldest first.
 
         With a `limit`, the oldest that many: the id of the last one is the next `since`, and who pages so loses none.
 
         Args:
-            since: a cursor; any whole number, also of an event that is gone or to come. None gives all.
-            limit: the most events to give. 0 gives none (a probe); None or a negative number means no cap.
+            since: a cursor; any whole number, also of an event that is gone or to come. None returns all.
+            limit: the most events to return. 0 returns none (a probe); None or a negative number means no cap.
         """
         ...
 
@@ -46,7 +46,7 @@ class QueryResult:
     """What a query found, and the bounds of what was resident at that moment.
 
     Args:
-        events: as `query` gives them.
+        events: as `query` returns them.
         since: the cursor that was asked with.
         first_id: id of the oldest resident event; `last_id + 1` if none is resident.
         last_id: id of the newest event ever appended; 0 before the first. If it is below `since`, the cursor comes
@@ -93,12 +93,12 @@ class EventLog(EventLogBackend, Protocol):
         ...
 
     def read(self, since: int | None = None, limit: int | None = None) -> QueryResult:
-        """Give what `query` gives, together with the bounds and with how many events this reader `missed`."""
+        """Return what `query` returns, together with the bounds and with how many events this reader `missed`."""
         ...
 
 
 def validated_cursor(since: object, limit: object) -> tuple[int | None, int | None]:
-    """Give `since` and `limit` as plain ints or None, a negative limit (no cap) as None; for backends.
+    """Return `since` and `limit` as plain ints or None, a negative limit (no cap) as None; for backends.
 
     Raises:
         InvalidQueryError: (a TypeError) one of them is neither None nor a whole number.

@@ -1,4 +1,4 @@
-"""The two times of a log: the wall's, which is told to readers, and the time that has passed, by which events age.
+"""The two clocks of a log: wall time, which readers see, and the time that has passed, by which events age.
 
 A wall clock steps: NTP sets it right, an operator sets it, a virtual machine wakes up. An event stamped before a step
 back would look as if it came from the future and stay too long; one stamped before a step forward would be thrown away

@@ -1,7 +1,7 @@
 """The configuration of the event log, also as it stands in a file.
 
 A file is read strictly (a key that isn't known and a value of the wrong type are errors that name their path), since
-somebody is there to mend it. The values themselves are judged where they are used: an unknown backend or a bound that
+somebody is there to fix it. The values themselves are judged where they are used: an unknown backend or a bound that
 is not positive falls back, with a warning, when the log is created.
 """
 

@@ -42,7 +42,7 @@ class DisabledEventLog:
             return Event(id=self._last_id, timestamp=time.time(), kind=kind, payload=owned)
 
     def query(self, since: int | None = None, limit: int | None = None) -> list[Event]:
-        """Give an empty list.
+        """Return an empty list.
 
         Raises:
             InvalidQueryError: (a TypeError) `since` or `limit` is no whole number.
@@ -51,7 +51,7 @@ class DisabledEventLog:
         return []
 
     def read(self, since: int | None = None, limit: int | None = None) -> QueryResult:
-        """Give no events, and the truth about it: whatever was appended after `since` is `missed`."""
+        """Return no events, and the truth about it: whatever was appended after `since` is `missed`."""
         since, _ = validated_cursor(since, limit)
         last_id = self.last_id
         return QueryResult(events=(), since=since, first_id=last_id + 1, last_id=last_id)

@@ -1,4 +1,4 @@
-"""What the event log refuses: a small tree with one root.
+"""The errors of the event log: a small tree with one root.
 
 Every error here is the caller's, raised before anything was changed: the log is as good after it as before.
 """

@@ -1,4 +1,4 @@
-"""An event, and what may become one.
+"""An event, and the check of what may become one.
 
 An event owns its payload: what goes in is copied (`validated_copy`, before the event has its id) and what comes out is
 copied (`Event.payload`). So events can be handed to any number of readers without being copied, which is what makes a
@@ -51,7 +51,7 @@ class Event:
         return _copy(self._payload)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give a fresh plain dict of `id`, `timestamp`, `kind` and `payload`, which shares nothing with the event.
+        """Return a fresh plain dict of `id`, `timestamp`, `kind` and `payload`, which shares nothing with the event.
 
         This is the one place that owns this shape. It is as fit for JSON as the payload is.
         """
@@ -62,7 +62,7 @@ class Event:
 
 
 def validated_copy(kind: object, payload: object) -> dict[str, Any]:
-    """Give the deep copy of a payload that an event can own; `None` gives an empty dict.
+    """Return the deep copy of a payload that an event can own; an empty dict for `None`.
 
     For backends: call it first in `append` and outside every lock, since copying may run the caller's code
     (`__deepcopy__`) and may take long.

@@ -1,4 +1,4 @@
-"""A log by the name of its backend."""
+"""Creates a log by the name of its backend."""
 
 import logging
 from typing import Final

@@ -93,11 +93,11 @@ class InMemoryEventLog:
         return event
 
     def query(self, since: int | None = None, limit: int | None = None) -> list[Event]:
-        """Give the resident events with an id above `since`, oldest first; with a `limit`, the oldest that many.
+        """Return the resident events with an id above `since`, oldest first; with a `limit`, the oldest that many.
 
         Args:
-            since: a cursor; any whole number, also of an event that is gone or to come. None gives all.
-            limit: the most events to give. 0 gives none (a probe); None or a negative number means no cap.
+            since: a cursor; any whole number, also of an event that is gone or to come. None returns all.
+            limit: the most events to return. 0 returns none (a probe); None or a negative number means no cap.
 
         Raises:
             InvalidQueryError: (a TypeError) `since` or `limit` is no whole number.
@@ -108,7 +108,7 @@ class InMemoryEventLog:
             return self._resident.after(since, limit)
 
     def read(self, since: int | None = None, limit: int | None = None) -> QueryResult:
-        """Give what `query` gives, together with the bounds and with how many events this reader `missed`."""
+        """Return what `query` returns, together with the bounds and with how many events this reader `missed`."""
         since, limit = validated_cursor(since, limit)
         with self._lock:
             _dropped = self._forget(self._clock.passed())

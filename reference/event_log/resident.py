@@ -1,4 +1,4 @@
-"""The events that are resident, held so that any of them is found by arithmetic.
+"""Holds the resident events so that any of them is found by arithmetic.
 
 Ids rise by one and events leave only from the old end, so the resident events are a run of ids without a hole, and the
 place of an id follows from the place of the first. A deque would need a walk to its middle and a ring allocated in
@@ -43,7 +43,7 @@ class ResidentEvents:
         self.last_id = event.id
 
     def after(self, since: int | None, limit: int | None) -> list[Event]:
-        """Give the oldest `limit` events (None: all) with an id above `since` (None: any)."""
+        """Return the oldest `limit` events (None: all) with an id above `since` (None: any)."""
         start = self._head if since is None else self._head + max(0, since + 1 - self.first_id)
         return self._events[start:] if limit is None else self._events[start : start + limit]
 

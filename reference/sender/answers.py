@@ -1,4 +1,4 @@
-"""What the answer to an attempt says: how far the backend got, whose words they are, and how long to wait."""
+"""Reads the answer to an attempt: how far the backend got, who wrote it, and how long to wait."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When the next attempt may begin: full jitter under a ceiling that doubles, and no earlier than the peer asks for."""
+"""Decides when the next attempt may begin: full jitter under a ceiling that doubles, and not before the peer allows."""
 
 from __future__ import annotations
 

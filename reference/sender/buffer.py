@@ -1,4 +1,4 @@
-"""The events that are held, and their numbers: the i-th event of the buffer *is* number `acked + 1 + i`.
+"""Holds the events and their numbers: the i-th event of the buffer *is* number `acked + 1 + i`.
 
 Nothing else remembers a number, hence:
 
@@ -85,7 +85,7 @@ class NumberedBuffer:
         return Outcome.ACCEPTED
 
     def credit(self) -> int:
-        """How many events of up to `credit_bytes` may come without being looked at."""
+        """Return how many events of up to `credit_bytes` may come without being looked at."""
         self._count()
         if self.is_closed or self.credit_bytes < 1:
             return 0
@@ -109,12 +109,12 @@ class NumberedBuffer:
         self._max_events = 0  # so that `append` looks closer
 
     def has_room_for(self, size: int) -> bool:
-        """Whether an event of so many serialised bytes would be taken now, unless it is too large."""
+        """Return whether an event of `size` serialized bytes would be taken now, unless it is too large."""
         self._count()
         return len(self._events) < self._max_events and self._bytes + size <= self._max_bytes
 
     def lines(self, first: int, count: int, *, room: int, block: int) -> list[bytes]:
-        """The lines of up to `count` events from index `first` on, which are exposed by this.
+        """Return the lines of up to `count` events from index `first` on, which are exposed by this.
 
         They take `room` bytes at the most; and about a `block`, that is, one line alone may be larger than it.
         """
@@ -130,7 +130,7 @@ class NumberedBuffer:
         return lines
 
     def settle(self, last: int) -> int:
-        """The backend says that `last` is the last number it accepted. Gives how many events that delivers.
+        """Settle the events up to `last`, the last number that the backend accepted; return how many that delivers.
 
         What was exposed up to that number is delivered. Where the number is outside of what was exposed, the events
         that are left are renumbered from it on.
@@ -145,7 +145,7 @@ class NumberedBuffer:
         return taken
 
     def renumber(self, last: int) -> None:
-        """The backend is at `last` without having taken any of what is held: all of it follows from there."""
+        """Number all that is held from `last` on: the backend stands there without having taken any of it."""
         self.exposed = 0
         self.acked = last
 

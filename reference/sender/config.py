@@ -1,4 +1,4 @@
-"""What a sender is told: where to send, as whom, and within which limits. Wrong values are refused here, by name."""
+"""The configuration of a sender: where to send, as whom, and within which limits. Refuses wrong values by name."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class SenderConfig:
         url: The run's whole ingest URL, http or https.
         token: The bearer token. It goes to that URL only, is never logged, and is absent from `repr`.
         max_buffered_events: Unacknowledged events held at the most; past it `enqueue` refuses (WIN-3).
-        max_buffered_bytes: The same in bytes of serialised events.
+        max_buffered_bytes: The same in bytes of serialized events.
         max_window_events: Events in one request at the most (WIN-1).
         max_window_bytes: Bytes in the body of one request at the most. An event of the largest size must fit.
         max_event_bytes: An event's whole line at the most, without the newline, under its number (WIN-2).
@@ -42,7 +42,7 @@ class SenderConfig:
         request_timeout: One clock for everything a request waits for from its peer: connecting, an upload that is
             not read, the answer's head and its body. It stands still only while a window that is up to date waits
             for the next event.
-        stop_timeout: How long `stop` drains when it isn't told otherwise.
+        stop_timeout: How long `stop` drains unless its caller says otherwise.
         ssl_context: For https, of a proxy too: certificates of your own. None takes the system's.
         proxy: The URL of a proxy to go by, http or https, with user and password where it asks for them. To an https
             backend it passes on what it can't read, and never sees the token. It is absent from `repr`.

@@ -1,4 +1,4 @@
-"""The connections of one sender: what leaves with them and what doesn't, and how names are looked up."""
+"""Makes the connections of one sender, resets them when they are given up, and looks names up."""
 
 from __future__ import annotations
 

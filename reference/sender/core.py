@@ -1,4 +1,4 @@
-"""Where a sender thinks: every rule about order, numbers, retry and drain, without I/O, clock or randomness.
+"""Decides all that a sender does: order, numbers, retry and drain, without I/O, clock or randomness.
 
 The theory. A run has one writer, and the backend keeps one number for it: the last it accepted. So the sender keeps
 one number too, the last that the backend confirmed, and its events in order behind it; see `buffer`. Attempts go out
@@ -51,7 +51,7 @@ BLOCK_BYTES = 256 * 1024
 class SenderCore:
     """The state of one sender, for one run.
 
-    Of the configuration it reads limits and times alone. `draw` gives numbers drawn evenly from [0, 1).
+    Of the configuration it reads limits and times alone. `draw` returns numbers drawn evenly from [0, 1).
     """
 
     def __init__(self, config: SenderConfig, *, draw: Callable[[], float]) -> None:
@@ -99,11 +99,11 @@ class SenderCore:
         return self._buffer.is_closed
 
     def has_room_for(self, size: int) -> bool:
-        """Whether an event of so many serialised bytes would not be refused as `FULL` now."""
+        """Return whether an event of `size` serialized bytes would not be refused as `FULL` now."""
         return self._buffer.has_room_for(size)
 
     def flush(self) -> int:
-        """Hurry until all that is buffered now is settled; gives the value of `settled` to wait for."""
+        """Hurry until all that is buffered now is settled; return the value of `settled` to wait for."""
         self._hurry_to = self._buffer.accepted
         return self._hurry_to
 
@@ -135,7 +135,7 @@ class SenderCore:
     # What the shell asks.
 
     def next_command(self, now: float) -> Command:
-        """What to do now."""
+        """Return what to do now."""
         completing = self._completion_wanted and not self._completed
         not_before = self._backoff.not_before
         if self._draining and not self._buffer and not completing:
@@ -155,9 +155,9 @@ class SenderCore:
         return self._begin(CompleteRun(final_seq=self._buffer.acked))
 
     def fill(self, now: float) -> bytes | Wait | None:
-        """The next lines of the open window; or to wait for more events; or None when the window is over.
+        """Return the next lines of the open window, or to wait for more events, or None when the window is over.
 
-        Each call exposes what it gives, so only what was handed out can be acknowledged.
+        Each call exposes what it returns, so only what was handed out can be acknowledged.
         """
         window = self._window
         if window.is_closed:
@@ -180,7 +180,7 @@ class SenderCore:
         return self._window.is_closed
 
     def close_window(self) -> None:
-        """Give no more lines to the open window, for instance since its answer is there already."""
+        """Put no more lines into the open window, for instance since its answer is there already."""
         self._window.is_closed = True
 
     @property
@@ -199,7 +199,7 @@ class SenderCore:
         return self._finished
 
     def stats(self) -> SenderStats:
-        """The counters now."""
+        """Return the counters now."""
         return SenderStats(
             enqueued=self._buffer.accepted + sum(self._tally.dropped.values()) - self._tally.dropped_after_all,
             delivered=self._buffer.delivered,
@@ -213,7 +213,7 @@ class SenderCore:
         )
 
     def report(self) -> DrainReport:
-        """What became of everything, once it is over."""
+        """Return what became of everything, once it is over."""
         return DrainReport(
             delivered=self._buffer.delivered,
             undelivered=len(self._buffer),
@@ -262,7 +262,7 @@ class SenderCore:
                 self._on_failure(_in_words(happened), now, Doubt.ASK, happened.retry_after)
 
     def _is_final(self, answer: Answered, now: float) -> bool:
-        """Whether 401, 403, 404 or 410 end it: the backend's own do at once, and a proxy's after a while (RTY-6)."""
+        """Return whether 401, 403, 404 or 410 end it: the backend's own at once, a proxy's after a while (RTY-6)."""
         if self._foreign_since is None:
             self._foreign_since = now
         return answer.is_backends_own or now - self._foreign_since >= self._config.final_after
@@ -294,7 +294,7 @@ class SenderCore:
                 self._on_progress()
 
     def _on_position(self, last: int, now: float) -> None:
-        """The backend answers how far it got; after an ambiguous window that may still be moving."""
+        """Take the backend's position; after an ambiguous window that may still be moving."""
         acked, exposed = self._buffer.acked, self._buffer.exposed
         all_sent = acked + exposed if exposed else None
         if self._position.has_settled(last, all_sent=all_sent):
@@ -340,7 +340,7 @@ class SenderCore:
             self._on_failure(f"409 again without progress, with {last} as the last number", now, Doubt.ASK)
 
     def _on_failed_window(self, answer: Answered, meaning: Meaning, now: float) -> None:
-        """A window got an answer that takes nothing, or doesn't say what it took."""
+        """Go on after an answer to a window that takes nothing, or doesn't say what it took."""
         if wants_a_length(answer):
             self._window.are_whole = True
         self._on_failure(_in_words(answer), now, doubt_after(answer), answer.retry_after)
@@ -350,7 +350,7 @@ class SenderCore:
             self._act_on(self._culprit.failed(was_alone=self._window.count == 1), _in_words(answer))
 
     def _on_refusal(self, answer: Answered, last: int | None, now: float) -> None:
-        """Something in the window will not be taken as it is; what came before it may have been (DLV-4)."""
+        """Go on where something in the window will not be taken as it is; what came before it may have been (DLV-4)."""
         if last is not None and last >= self._buffer.acked and self._settle_position(last):
             # The culprit, if there is one, is at the head of the next window.
             self._on_progress()
@@ -449,7 +449,7 @@ class SenderCore:
         return self._begin(OpenWindow())
 
     def _linger(self, now: float) -> Wait | None:
-        """Whether an idle sender still waits for company before it opens a window."""
+        """Return whether an idle sender still waits for company before it opens a window."""
         if self._config.flush_delay == 0 or self._hurrying or len(self._buffer) >= self._window.most_events:
             return None
         if self._linger_since is None:

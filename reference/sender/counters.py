@@ -1,4 +1,4 @@
-"""What the sender counts, and what it has to tell the caller."""
+"""Counts what becomes of events, and keeps the notices for the caller."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Tally:
         self._notices.append(EventDropped(reason=reason, detail=detail, event=payload))
 
     def change_health(self, health: Health, detail: str, *, retry_in: float | None = None) -> None:
-        """Tell a health that is not the one of before, or a wait that is longer than all that were told since then."""
+        """Report a health that is not the one of before, or a wait that is longer than all reported since then."""
         is_longer = retry_in is not None and retry_in > self._longest_wait_told
         if health is not self.health:
             self._longest_wait_told = max(retry_in or 0.0, self._ordinary_wait)
@@ -55,20 +55,20 @@ class Tally:
         self._notices.append(HealthChanged(health=health, detail=detail, retry_in=retry_in))
 
     def tell_held_up(self, detail: str, payload: bytes, *, behind: int) -> None:
-        """Tell which event holds up the others."""
+        """Report which event holds up the others."""
         self._notices.append(EventHeldUp(detail=detail, event=payload, behind=behind))
 
     def tell_position_lost(self, before: int, now: int) -> None:
-        """Tell that the backend's last number went back."""
+        """Report that the backend's last number went back."""
         self._notices.append(PositionLost(before=before, now=now))
 
     def tell_of_another_writer(self, detail: str, *, contested: int) -> None:
-        """Tell that somebody else writes the run: the first time, the second, the fourth, and so on."""
+        """Report that somebody else writes the run: the first time, the second, the fourth, and so on."""
         self._signs_of_another_writer += 1
         if self._signs_of_another_writer.bit_count() == 1:
             self._notices.append(AnotherWriter(detail=detail, contested=contested))
 
     def take_notices(self) -> list[Notice]:
-        """What has happened since the last call that the caller wants to hear of."""
+        """Return what has happened since the last call that the caller wants to know."""
         notices, self._notices = self._notices, []
         return notices

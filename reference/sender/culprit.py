@@ -45,17 +45,17 @@ class Culprit:
         self._errors = 0
 
     def refused(self, words: str) -> None:
-        """A window was refused; how far the backend got isn't known yet."""
+        """Note that a window was refused; how far the backend got isn't known yet."""
         self.words = words
         self._open = _Case.REFUSED
 
     def broke(self, words: str) -> None:
-        """A window ended without a clear answer; how far the backend got isn't known yet."""
+        """Note that a window ended without a clear answer; how far the backend got isn't known yet."""
         self.words = words
         self._open = _Case.BROKEN
 
     def judge(self, *, took_nothing: bool, was_alone: bool) -> Suspicion:
-        """The position is known: say what to do about the window that waits for it.
+        """Return what to do about the window that waits for the position, now that it is known.
 
         Args:
             took_nothing: Whether the backend is where it was before the window.
@@ -71,7 +71,7 @@ class Culprit:
         return Suspicion.REJECT if was_alone and self._refusals > 1 else Suspicion.SINGLE_OUT
 
     def failed(self, *, was_alone: bool) -> Suspicion:
-        """A window was answered 5xx, or broke and nothing of it was taken; say what to do about it."""
+        """Return what to do about a window that was answered 5xx, or broke without any of it being taken."""
         self._errors += 1
         if self._errors == _ERRORS_TO_SINGLE_OUT:
             return Suspicion.SINGLE_OUT

@@ -1,4 +1,4 @@
-"""How an event becomes bytes: once, when it is enqueued, so that nothing the caller does later shows (WIRE-4).
+"""Serializes an event: once, when it is enqueued, so that nothing the caller does later shows (WIRE-4).
 
 orjson does the work. It is asked again, more slowly, for the two things in which it differs from what the protocol
 promises: it writes NaN and infinities as null, which would change the event in silence, and it refuses integers over
@@ -30,7 +30,7 @@ _SURELY_FINITE = frozenset({str, int, bool, type(None)})
 def encode_event(event: object) -> bytes:
     """Serialise an event to one line of compact UTF-8 JSON.
 
-    What orjson serialises natively (dataclasses, datetimes, UUIDs, enums) is taken too, in its form.
+    What orjson serializes natively (dataclasses, datetimes, UUIDs, enums) is taken too, in its form.
 
     Raises:
         UnserializableError: It is not a JSON object, or holds something that JSON can't carry.
@@ -97,6 +97,6 @@ def _refuse_non_finite(value: object, path: str) -> None:
 
 
 def _attributes(value: Any) -> dict[str, object]:
-    """What orjson writes of a dataclass: the fields, whatever else is in its `__dict__`, and nothing private."""
+    """Return what orjson writes of a dataclass: the fields, whatever else is in its `__dict__`, and nothing private."""
     held = {each.name: getattr(value, each.name, None) for each in fields(value)} | getattr(value, "__dict__", {})
     return {name: each for name, each in held.items() if not name.startswith("_")}

@@ -1,4 +1,4 @@
-"""The one place where text that a stranger wrote enters: without our secrets, printable, and bounded.
+"""The one place where text of a peer enters: without our secrets, printable, and bounded.
 
 A backend, a proxy, or whatever else answers at an address, writes reason phrases, bodies and headers, and aiohttp
 quotes them in its exceptions. All of that ends up in log lines, notices and reports, which are read on terminals and
@@ -105,7 +105,7 @@ def _pieces(secret: str, text: str) -> Iterator[tuple[int, int]]:
 
 
 def _other_forms(text: str) -> Iterator[str]:
-    """Give what a text may stand for."""
+    """Return what a text may stand for."""
     for _ in range(_LAYERS):
         yield from _decoded_runs(_compact(text))
         before, text = text, unquote(html.unescape(_ESCAPE.sub(_unescaped, text)))

@@ -1,4 +1,4 @@
-"""One attempt over HTTP: where its answer, or an exception of aiohttp, becomes what the core is told."""
+"""Makes one attempt over HTTP, and turns its answer, or an exception of aiohttp, into an input of the core."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ class PeerClock:
             self._timeout.reschedule(asyncio.get_running_loop().time() + self._seconds)
 
     def stand_still(self) -> None:
-        """Nothing is asked of the peer until it runs again."""
+        """Ask nothing of the peer until it runs again."""
         self._timeout.reschedule(None)
 
 
 class HttpAttempts:
-    """Sends requests to one URL over a kept-alive connection, and tells what came of each.
+    """Sends requests to one URL over a kept-alive connection, and returns what came of each.
 
     An attempt that is given up is aborted, so that what it left in a buffer doesn't go out later.
     """

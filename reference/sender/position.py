@@ -1,4 +1,4 @@
-"""What the sender knows about the run's last number: whether it must ask, and whether somebody else writes the run.
+"""Tracks the run's last number: what the sender knows of it, whether it must ask, and whether it is the only writer.
 
 *Doubt.* After anything but a clear answer the sender asks for the position before it sends events again. After an
 ambiguous window one answer isn't enough: its lines may still be under way, and a backend may go on taking them while
@@ -65,7 +65,7 @@ class Position:
         self.doubt = Doubt.NONE
 
     def has_settled(self, last: int, *, all_sent: int | None) -> bool:
-        """Whether an answer to the question can be relied on; if not, ask again after a moment.
+        """Return whether an answer to the question can be relied on; if not, ask again after a moment.
 
         Args:
             last: The answer.
@@ -77,7 +77,7 @@ class Position:
         return is_settled or (all_sent is not None and last >= all_sent)
 
     def learn(self, last: int) -> bool:
-        """Take in a number that the backend told; return whether it can only be another writer's."""
+        """Take in a number that the backend answered; return whether it can only be another writer's."""
         is_foreign = self.is_known and last > self._highest
         self.is_known = True
         self._highest = max(self._highest, last)

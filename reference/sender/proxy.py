@@ -1,4 +1,4 @@
-"""The proxy by which a sender reaches its backend: as it was configured, or as the environment names it."""
+"""Finds the proxy by which a sender reaches its backend: the configured one, or that of the environment."""
 
 from __future__ import annotations
 

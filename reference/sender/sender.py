@@ -97,7 +97,7 @@ class EventStreamSender:
     def enqueue(self, event: Any) -> Outcome:
         """Take an event for delivery; return at once, without waiting for anything (LIV-1).
 
-        The event is serialised here and now, so that later changes to the object don't show (WIRE-4). Anything but
+        The event is serialized here and now, so that later changes to the object don't show (WIRE-4). Anything but
         `Outcome.ACCEPTED` means that this event will not be sent; it is counted, and told to `on_notice`.
 
         Args:
@@ -208,7 +208,7 @@ class EventStreamSender:
         return await asyncio.shield(self._drain)
 
     def stats(self) -> SenderStats:
-        """The counters now. `enqueued == delivered + undelivered + sum(dropped.values())`, always (DLV-1)."""
+        """Return the counters now. `enqueued == delivered + undelivered + sum(dropped.values())`, always (DLV-1)."""
         return self._core.stats()
 
     # The sending task.

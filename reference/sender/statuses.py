@@ -1,4 +1,4 @@
-"""What the status of an answer means to a sender.
+"""Maps the status of an answer to what it means to a sender.
 
 See the page "The wire protocol" of the documentation, "Answers".
 """
@@ -40,7 +40,7 @@ class Meaning(Enum):
 
 
 def meaning_of(answer: Answered) -> Meaning:
-    """Say what an answer is."""
+    """Return what an answer means."""
     says_how_far = answer.last_accepted_seq is not None
     if answer.status in _SUCCESS and says_how_far:
         return Meaning.SUCCESS
@@ -54,17 +54,17 @@ def meaning_of(answer: Answered) -> Meaning:
 
 
 def wants_a_length(answer: Answered) -> bool:
-    """Whether the peer takes no body without a length."""
+    """Return whether the peer takes no body without a length."""
     return answer.status in _WANTS_A_LENGTH
 
 
 def gave_up_on_body(answer: Answered) -> bool:
-    """Whether the peer waited for the body for too long."""
+    """Return whether the peer waited for the body for too long."""
     return answer.status == _GAVE_UP_ON_BODY
 
 
 def doubt_after(answer: Answered) -> Doubt:
-    """Say what a window leaves open that was answered so, and not taken.
+    """Return what a window leaves open that was answered so, and not taken.
 
     A backend that answers is done with the window. Behind a proxy that answers in its place it may be under way. The
     backend's own 5xx leaves nothing to ask: it may have taken the lines and want to see them once more, for what it

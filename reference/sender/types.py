@@ -1,4 +1,4 @@
-"""What the sender's parts say to each other, and what they say to the caller.
+"""The types that the sender's parts exchange, and those that its caller gets.
 
 Three vocabularies. What the caller hears: `Outcome`, `EventDropped`, `HealthChanged`, `SenderStats`, `DrainReport`.
 What the core is told, in the past tense: `Answered`, `AttemptFailed`. What the core says to do, in the imperative:
@@ -195,7 +195,7 @@ class AttemptFailed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """Do nothing until a time, or until so many events are buffered, or until `stop` or `flush` is called."""
+    """Do nothing until a time, or until n events are buffered, or until `stop` or `flush` is called."""
 
     until: float
     until_buffered: int
@@ -208,7 +208,7 @@ class AskPosition:
 
 @dataclass(frozen=True, slots=True)
 class OpenWindow:
-    """Open a request and send what `fill` gives, until it gives `None`."""
+    """Open a request and send what `fill` returns, until it returns `None`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

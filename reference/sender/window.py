@@ -1,4 +1,4 @@
-"""The request window: how much fits into it, how long it stays open, and what its failures change for the next ones."""
+"""Sizes the request window: how much fits, how long it stays open, and what failures change for the next ones."""
 
 from __future__ import annotations
 

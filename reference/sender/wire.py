@@ -18,12 +18,12 @@ CONTENT_TYPE = "application/x-ndjson"
 
 
 def line_size(seq: int, payload_size: int) -> int:
-    """The bytes of an event's line under a number, without the newline."""
+    """Return the bytes of an event's line under a number, without the newline."""
     return LINE_OVERHEAD + len(str(seq)) + payload_size
 
 
 def completion_line(final_seq: int) -> bytes:
-    """The control line that completes a run."""
+    """Return the control line that completes a run."""
     return b'{"type":"_posthog/stream_complete","final_seq":%d}\n' % final_seq
 
 

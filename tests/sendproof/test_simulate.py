@@ -86,7 +86,7 @@ def test_a_found_schedule_is_replayed(found: Path) -> None:
 
 
 def test_a_replay_with_another_sender_judges_that_one(found: Path) -> None:
-    """A sender that was mended is judged by the schedule that it broke; the status is 0."""
+    """A sender that was fixed is judged by the schedule that it broke; the status is 0."""
     result = CliRunner().invoke(replay, [str(found), "--sender", REFERENCE])
     assert result.exit_code == 0, result.output
     assert "A schedule with 1 event and 1 fault breaks no rule\n" in result.output

@@ -63,7 +63,7 @@ def test_what_was_never_seen_is_told_after_what_was() -> None:
 
 
 def test_what_mends_a_failure_is_told_with_it() -> None:
-    """What it costs, and how it is fixed, without another command."""
+    """What it costs, and how to fix it, without another command."""
     text = " ".join(printed(failed("DLV-1", "one")).split())
     rule = rule_of("DLV-1")
     assert f"What it costs: {rule.loss} How to fix it: {rule.fix}" in text

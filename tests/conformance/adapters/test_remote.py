@@ -117,14 +117,14 @@ def test_requests_are_as_documented() -> None:
     """In order, each with an id, with times in milliseconds, and with events as they are."""
     channel = Scripted(faithful)
     asyncio.run(used(channel))
-    hello, opened, enqueued, unserialisable, stopped = channel.sent
+    hello, opened, enqueued, unserializable, stopped = channel.sent
     assert hello == {"type": "hello", "id": 1, "protocol": 1}
     assert (opened["type"], opened["id"], opened["sender"]) == ("open", 2, 1)
     assert opened["settings"]["url"] == SETTINGS.url
     assert opened["settings"]["retry_delay_ms"] == 12.5
     assert opened["settings"]["stop_timeout_ms"] == 30_000.0
     assert enqueued == {"type": "enqueue", "id": 3, "sender": 1, "events": [{"n": 1}]}
-    assert unserialisable == {"type": "enqueue-unserializable", "id": 4, "sender": 1}
+    assert unserializable == {"type": "enqueue-unserializable", "id": 4, "sender": 1}
     assert stopped == {"type": "stop", "id": 5, "sender": 1, "deadline_ms": 30_000.0, "complete": True}
 
 
@@ -227,7 +227,7 @@ def test_each_way_to_get_it_wrong_is_told(kind: str, answers: list[Any], says: s
 
 
 def test_a_wrong_answer_is_shown_beside_what_was_expected() -> None:
-    """What was sent, expected and got, and what the adapter left behind: enough to mend it."""
+    """What was sent, expected and got, and what the adapter left behind: enough to fix it."""
     assert failure(but("enqueue", {"outcome": "accepted"})).splitlines() == [
         "the answer to enqueue is wrong: Object contains unknown field `outcome`",
         '  sent      {"type":"enqueue","id":3,"sender":1,"events":[{"n":1}]}',

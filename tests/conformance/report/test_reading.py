@@ -104,7 +104,7 @@ def not_a_number(document: dict[str, Any]) -> None:
 def test_a_history_that_cannot_have_been_is_refused(
     tmp_path: Path, change: Callable[[dict[str, Any]], None], message: str
 ) -> None:
-    """The message says which record it is, so that a file that was edited can be mended."""
+    """The message says which record it is, so that a file that was edited can be fixed."""
     document = json.loads(doubled().history().to_json())
     change(document)
     path = tmp_path / "history.json"

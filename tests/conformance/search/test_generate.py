@@ -50,7 +50,7 @@ def test_all_kinds_of_trouble_are_drawn() -> None:
     events = {str(event.__struct_config__.tag) for schedule in drawn for event in schedule.network}
     assert events == {"reset", "half_close", "stall_link", "refuse", "down", "unreachable"}
     steps = {str(step.__struct_config__.tag) for schedule in drawn for run in schedule.runs for step in run}
-    assert steps == {"burst", "trickle", "unserialisable", "pause", "settle", "stop"}
+    assert steps == {"burst", "trickle", "unserializable", "pause", "settle", "stop"}
     assert {len(schedule.runs) for schedule in drawn} == {1, 2}
 
 

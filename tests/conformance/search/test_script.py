@@ -15,7 +15,7 @@ from conformance.search.schedule import (
     Stop,
     Trickle,
     Unreachable,
-    Unserialisable,
+    Unserializable,
     Wire,
 )
 from fake_backend import FaultRule, Limits, ResetPeer
@@ -26,7 +26,7 @@ def test_everything_in_a_schedule_is_said() -> None:
     schedule = Schedule(
         runs=(
             (Burst(events=1), Burst(events=2, size=1_000, text="two-bytes"), Settle(), Stop(complete=False)),
-            (Trickle(events=3, every=0.5), Unserialisable(), Pause(seconds=1.5)),
+            (Trickle(events=3, every=0.5), Unserializable(), Pause(seconds=1.5)),
         ),
         faults=(
             FaultRule(fault=ResetPeer(phase="after-lines", lines=2), of="data", requests=(1, 2)),
