@@ -221,7 +221,7 @@ SCENARIOS = (
         Scenario(
             name=f"windows-to-the-byte-in-letters-of-{name}",
             rules=("WIN-1", "DLV-1", "DLV-3"),
-            story="Pairs of events around a window's limit, made of letters that are more than one byte each.",
+            story=f"Pairs of events around a window's limit, made of letters of {name.replace('-', ' ')}.",
             script=partial(_windows_to_the_byte, letter=letter),
             settings={"max_window_bytes": _WINDOW, "max_event_bytes": 1_500},
         )
@@ -239,7 +239,7 @@ SCENARIOS = (
         Scenario(
             name=f"the-largest-event-in-letters-of-{name}",
             rules=("WIN-2", "DLV-1"),
-            story="Lines around the limit, made of letters that are more than one byte each.",
+            story=f"Lines around the limit, made of letters of {name.replace('-', ' ')}.",
             script=partial(_to_the_byte, letter=letter),
             settings={"max_event_bytes": _LIMIT},
         )

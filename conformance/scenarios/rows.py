@@ -71,7 +71,7 @@ class Row:
             struck = (FaultRule(fault=fault, of=of, requests=requests) for of, requests in self.strikes)
             yield Scenario(
                 name=self.name.format(what=what),
-                story=self.story.format(what=what.replace("-", " ")),
+                story=self.story.format(what=_in_words(what)),
                 rules=self.rules,
                 script=self.script,
                 settings=self.settings,
@@ -85,6 +85,13 @@ class Row:
             for of, _ in self.strikes:
                 # A sender that asks first gets no further than that, if every request is struck.
                 yield _combination(fault, "sync" if of == "any" else of, self.next)
+
+
+def _in_words(what: str) -> str:
+    words = what.replace("-", " ")
+    for each in ("HTML", "JSON", "Retry-After"):
+        words = words.replace(each.lower().replace("-", " "), each)
+    return words
 
 
 def _combination(fault: Fault, of: RequestKind, then: Next) -> Combination:

@@ -120,6 +120,7 @@ _AROUND_THE_DEADLINE: dict[str, tuple[float, Phase]] = {
     "is-taken-with": (_DEADLINE, "before-accept"),
     "ends-just-after": (3.05, "after-accept"),
 }
+_BY_THEN: dict[Phase, str] = {"before-accept": "taken", "after-accept": "answered"}
 _AHEAD, _BEHIND = 8, 3
 
 SCENARIOS = (
@@ -133,7 +134,7 @@ SCENARIOS = (
         Scenario(
             name=f"a-window-that-{name}-the-deadline",
             rules=("DRN-3", "DRN-4", "DRN-5"),
-            story=f"The window of the drain takes {seconds:g} s, and the deadline of stop is {_DEADLINE:g} s.",
+            story=f"The window of the drain is {_BY_THEN[phase]} after {seconds:g} s, and stop has {_DEADLINE:g} s.",
             script=_a_second_burst_and_stop,
             settings={"stop_timeout": _DEADLINE, "request_timeout": 10.0},
             faults=(on_data(Latency(seconds=seconds, phase=phase), 2),),
@@ -152,7 +153,7 @@ SCENARIOS = (
         Scenario(
             name=f"stopped-with-complete-{str(first).lower()}-and-then-otherwise",
             rules=("DRN-7", rule),
-            story="Stop is called again while it drains, and wants the run left as the first call did not.",
+            story=f"Stop is called with complete={first}, and while it drains with complete={not first}.",
             script=partial(_stopped_with_two_wishes, first),
             capability="handoff",
             faults=(on_data(Latency(seconds=1.0), 1),),
@@ -163,7 +164,7 @@ SCENARIOS = (
         Scenario(
             name=f"stopped-with-complete-{str(first).lower()}-and-otherwise-at-once",
             rules=("DRN-7", rule),
-            story="Stop is called twice without a pause, and the second call wants the run left as the first does not.",
+            story=f"Stop is called with complete={first}, and without a pause with complete={not first}.",
             script=partial(_stopped_with_two_wishes_at_once, first),
             capability="handoff",
         )

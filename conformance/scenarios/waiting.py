@@ -115,7 +115,10 @@ async def _set_in_the_middle(seconds: float, stage: Stage) -> None:
 
 _MINUTES = 300
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_OLD_FORMS: dict[str, Callable[[datetime], str]] = {"of-rfc-850": _as_in_rfc_850, "of-asctime": datetime.ctime}
+_OLD_FORMS: dict[str, tuple[str, Callable[[datetime], str]]] = {
+    "of-rfc-850": ("of RFC 850", _as_in_rfc_850),
+    "of-asctime": ("of asctime", datetime.ctime),
+}
 _NONSENSE = {
     "below-zero": "-5",
     "zero": "0",
@@ -124,10 +127,13 @@ _NONSENSE = {
     "long-ago": "Sun, 06 Nov 1994 08:49:37 GMT",
     "empty": "",
 }
-_WITHOUT_PROGRESS: dict[str, Fault] = {
-    "answered-503": Status(status=503),
-    "answered-with-a-page-of-html": Status(status=200, body="<html>OK</html>"),
-    "of-which-nothing-is-taken": Partial(lines=0),
+_WITHOUT_PROGRESS: dict[str, tuple[str, Fault]] = {
+    "answered-503": ("Every window is answered 503", Status(status=503)),
+    "answered-with-a-page-of-html": (
+        "Every window is answered with a page of HTML",
+        Status(status=200, body="<html>OK</html>"),
+    ),
+    "of-which-nothing-is-taken": ("Nothing of any window is taken", Partial(lines=0)),
 }
 
 SCENARIOS = (
@@ -149,10 +155,10 @@ SCENARIOS = (
         Scenario(
             name=f"asked-to-wait-until-a-date-{name}",
             rules=("RTY-3", "DLV-1"),
-            story="The second window is answered 503 with a date in a form that HTTP still asks clients to read.",
+            story=f"The second window is answered 503 with a date in the form {form}, which HTTP asks clients to read.",
             script=partial(_asked_to_wait_until, written),
         )
-        for name, written in _OLD_FORMS.items()
+        for name, (form, written) in _OLD_FORMS.items()
     ),
     *(
         Scenario(
@@ -218,10 +224,10 @@ SCENARIOS = (
         Scenario(
             name=f"windows-{name}-and-syncs-that-go-well",
             rules=("RTY-2", "DLV-1", "DLV-3"),
-            story=f"Every window is {name.replace('-', ' ')} for a hundred retry delays, and events keep coming.",
+            story=f"{story} for a hundred retry delays, and events keep coming.",
             script=partial(_failing_for_a_while, fault),
         )
-        for name, fault in _WITHOUT_PROGRESS.items()
+        for name, (story, fault) in _WITHOUT_PROGRESS.items()
     ),
     Scenario(
         name="down-for-thousands-of-delays",

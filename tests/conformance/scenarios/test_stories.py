@@ -17,3 +17,8 @@ def test_a_story_stands_alone(name: str) -> None:
     assert not story[0].islower() or story.startswith("stop ")  # which is what the call is named
     assert story.endswith(".")
     assert not story.startswith(("The same", "Likewise", "As above", "And "))
+
+
+def test_no_two_scenarios_have_the_same_story() -> None:
+    """Each says what is its own."""
+    assert len({scenario.story for scenario in SCENARIOS}) == len(SCENARIOS)
