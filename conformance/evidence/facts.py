@@ -54,7 +54,7 @@ class Facts:
 
     @cached_property
     def losses(self) -> Losses:
-        """Which events never were at the backend, and which of them by their sender's doing."""
+        """Which events never reached the backend, and which of them by their sender's doing."""
         return Losses(
             self.index,
             knowledge=self.knowledge,
