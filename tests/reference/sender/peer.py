@@ -203,6 +203,8 @@ class Peer:
     def _accept(self) -> Connection:
         sock, _ = self._listener.accept()
         sock.settimeout(_LONGEST_WAIT)
+        # What was said is there then, and doesn't wait for what was said before to be acknowledged.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._context is not None:
             sock = self._context.wrap_socket(sock, server_side=True)
         self._accepted.append(Connection(sock))
