@@ -20,6 +20,7 @@ from benchmarks.figures import Figure, Goal
 from conformance.capabilities import CAPABILITIES
 from conformance.harness.worlds import SimulatedWorld
 from conformance.judging.judge import judge
+from conformance.judging.target import Target
 from conformance.rules.catalogue import RULES
 from conformance.scenarios import SCENARIOS
 from conformance.search import Drawer, Schedule, examine_schedule, perform
@@ -98,7 +99,7 @@ def check(rounds: int) -> Figure:
     with _Quiet():
         for _ in range(rounds):
             begun = perf_counter()
-            judge(create_sender, rules=RULES, scenarios=SCENARIOS, world=world, capabilities=CAPABILITIES)
+            judge(Target(factory=create_sender, world=world, capabilities=CAPABILITIES), scenarios=SCENARIOS)
             judged.append(perf_counter() - begun)
             begun = perf_counter()
             for scenario in SCENARIOS:

@@ -1,7 +1,7 @@
 """The judge of senders: rules, scenarios that attack them, checkers that read histories, and a simulated world.
 
-`judge` performs scenarios with a sender of yours and gives verdicts; `check` holds any recorded history against the
-rules. The command is `sendproof check --sender MODULE:FACTORY`.
+`judge(target_of_factory(make_sender))` performs every scenario with your sender and gives a verdict on each rule;
+`check` holds any recorded history against the rules. The command is `sendproof check --sender MODULE:FACTORY`.
 
 What is exported here is imported when it is first asked for, so that a part of the package, as the simulator, loads
 without the rest.
@@ -14,7 +14,15 @@ if TYPE_CHECKING:
     from conformance.errors import AdapterError, ConformanceError, SuiteError, UnknownRuleError
     from conformance.evidence.history import History
     from conformance.evidence.settings import Settings
-    from conformance.judging.judge import Judgement, Verdict, check, judge
+    from conformance.judging.judge import check, judge
+    from conformance.judging.target import (
+        Target,
+        target_of_command,
+        target_of_factory,
+        target_of_name,
+        target_of_port,
+    )
+    from conformance.judging.verdicts import Judgement, Verdict, Verdicts
     from conformance.rules.catalogue import RULES, Level, Rule, rule_of
     from conformance.rules.findings import Findings, Violation
 
@@ -29,19 +37,33 @@ __all__ = [
     "Rule",
     "Settings",
     "SuiteError",
+    "Target",
     "UnknownRuleError",
     "Verdict",
+    "Verdicts",
     "Violation",
     "check",
     "judge",
     "rule_of",
+    "target_of_command",
+    "target_of_factory",
+    "target_of_name",
+    "target_of_port",
 ]
 
 _EXPORTS = {
     "conformance.errors": ("AdapterError", "ConformanceError", "SuiteError", "UnknownRuleError"),
     "conformance.evidence.history": ("History",),
     "conformance.evidence.settings": ("Settings",),
-    "conformance.judging.judge": ("Judgement", "Verdict", "check", "judge"),
+    "conformance.judging.judge": ("check", "judge"),
+    "conformance.judging.target": (
+        "Target",
+        "target_of_command",
+        "target_of_factory",
+        "target_of_name",
+        "target_of_port",
+    ),
+    "conformance.judging.verdicts": ("Judgement", "Verdict", "Verdicts"),
     "conformance.rules.catalogue": ("RULES", "Level", "Rule", "rule_of"),
     "conformance.rules.findings": ("Findings", "Violation"),
 }

@@ -22,7 +22,7 @@ import pytest
 from conformance.errors import AdapterError
 from conformance.evidence.describe import in_words
 from conformance.judging.judge import contradictions
-from conformance.judging.target import Subject, subject_of_a_command, subject_of_a_factory
+from conformance.judging.target import Target, target_of_command, target_of_factory
 from conformance.scenarios import SCENARIOS
 from conformance.simulation import SimulationError
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from conformance.harness.scenario import Factory, Scenario
     from conformance.rules.findings import Violation
 
-__all__ = ["SenderConformance", "Subject", "subject_of_a_command", "subject_of_a_factory"]
+__all__ = ["SenderConformance", "Target", "target_of_command", "target_of_factory"]
 
 
 def _name(scenario: Scenario) -> str:
@@ -39,7 +39,7 @@ def _name(scenario: Scenario) -> str:
 
 
 class SenderConformance:
-    """Inherit from it, and override the fixture `factory`; or `subject`, for a world other than the simulated one."""
+    """Inherit from it, and override the fixture `factory`; or `target`, for a world other than the simulated one."""
 
     @pytest.fixture
     def factory(self) -> Factory:
@@ -47,19 +47,19 @@ class SenderConformance:
         raise NotImplementedError(f"{type(self).__name__} lacks its fixture `factory`, which gives what makes a sender")
 
     @pytest.fixture
-    def subject(self, factory: Factory) -> Subject:
+    def target(self, factory: Factory) -> Target:
         """The sender that is tested, and where."""
         return _simulated(factory)
 
     @pytest.mark.parametrize("scenario", SCENARIOS, ids=_name)
-    def test_scenario(self, subject: Subject, scenario: Scenario) -> None:
+    def test_scenario(self, target: Target, scenario: Scenario) -> None:
         """The sender goes through a scenario, and what the backend saw contradicts no rule."""
-        reason = subject.why_not(scenario)
+        reason = target.reason_to_skip(scenario)
         if reason is not None:
             pytest.skip(reason)
         try:
-            history = subject.world.perform(scenario, subject.factory)
-            broken = contradictions(history, scenario, subject.capabilities)
+            history = target.world.perform(scenario, target.factory)
+            broken = contradictions(history, scenario, target.capabilities)
         except (AdapterError, SimulationError) as error:
             pytest.fail(f"{scenario.story}\n\nIt could not be judged.\n{type(error).__name__}: {error}", pytrace=False)
         if broken:
@@ -68,8 +68,8 @@ class SenderConformance:
 
 
 @cache
-def _simulated(factory: Factory) -> Subject:
-    return subject_of_a_factory(factory, getattr(factory, "__qualname__", repr(factory)))
+def _simulated(factory: Factory) -> Target:
+    return target_of_factory(factory, getattr(factory, "__qualname__", repr(factory)))
 
 
 def _in_words(violation: Violation, history: History) -> str:

@@ -16,7 +16,7 @@ from conformance.errors import ConformanceError, KnownFailuresError, UnknownRule
 from conformance.harness.worlds import SimulatedWorld
 from conformance.judging.judge import judge, scenarios_for, select_rules, select_scenarios
 from conformance.judging.known_failures import note_known_failures, read_known_failures
-from conformance.judging.target import AT_A_TIME, attached_subject, named_subject, subject_of_a_command
+from conformance.judging.target import AT_A_TIME, target_of_command, target_of_name, target_of_port
 from conformance.report import write_reports
 from conformance.rules.catalogue import RULES, Level, rule_of
 from conformance.scenarios import SCENARIOS
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from conformance.harness.scenario import Scenario
-    from conformance.judging.judge import Verdict
-    from conformance.judging.target import Subject
+    from conformance.judging.target import Target
+    from conformance.judging.verdicts import Verdicts
     from conformance.rules.catalogue import Rule
 
 _LEVELS = {
@@ -211,18 +211,18 @@ def check(
                     "--sender, and not with --command, --attach, --real, --report or --scenario."
                 )
             sys.exit(_compare(console, sender, toxiproxy, selected, known=known, at_a_time=at_a_time))
-        with _subject(sender, command, port, real=real, at_a_time=at_a_time) as subject:
-            verdicts = _judge(subject, selected, scenarios)
+        with _target(sender, command, port, real=real, at_a_time=at_a_time) as target:
+            verdicts = _judge(target, selected, scenarios)
     except KnownFailuresError as error:
         give_up(f"The list of known failures can't be read: {error}.")
     except (ConformanceError, SimulationError, FakeBackendError) as error:
         give_up(f"The sender could not be judged: {error}")
     wrong = note_known_failures(verdicts, known)
-    is_simulated = isinstance(subject.world, SimulatedWorld)
+    is_simulated = isinstance(target.world, SimulatedWorld)
     where = "on a simulated network, in virtual time" if is_simulated else "on real sockets, in real time"
-    print_verdicts(console, f"{subject.title}, {where}", verdicts)
+    print_verdicts(console, f"{target.title}, {where}", verdicts)
     if reports is not None:
-        _report(console, reports, verdicts, subject=subject, where=where)
+        _report(console, reports, verdicts, target=target, where=where)
     for sentence in wrong:
         click.echo(f"{known_failing}: {sentence}.", err=True)
     print_conclusion(console, verdicts)
@@ -230,26 +230,26 @@ def check(
     sys.exit(ExitStatus.FAILED if wrong else status)
 
 
-def _report(console: Console, directory: Path, verdicts: list[Verdict], *, subject: Subject, where: str) -> None:
-    replay = f"sendproof check {subject.option} --rule {{rule}} --scenario {{scenario}}"
+def _report(console: Console, directory: Path, verdicts: Verdicts, *, target: Target, where: str) -> None:
+    replay = f"sendproof check {target.option} --rule {{rule}} --scenario {{scenario}}"
     try:
-        page = write_reports(directory, verdicts, subject=subject.title, world=where, replay=replay)
+        page = write_reports(directory, verdicts, subject=target.title, world=where, replay=replay)
     except OSError as error:
         click.echo(f"The report can't be written to {directory}: {error.strerror}.", err=True)
     else:
         console.print(f"\nThe report: {page}", soft_wrap=True)
 
 
-def _subject(
+def _target(
     sender: str | None, command: str | None, port: int | None, *, real: bool, at_a_time: int
-) -> AbstractContextManager[Subject]:
+) -> AbstractContextManager[Target]:
     match sender, command, port:
         case str(), None, None:
-            return named_subject(sender, real=real, at_a_time=at_a_time)
+            return target_of_name(sender, real=real, at_a_time=at_a_time)
         case None, str(), None:
-            return subject_of_a_command(command, at_a_time=at_a_time)
+            return target_of_command(command, at_a_time=at_a_time)
         case None, None, int():
-            return attached_subject(port, _tell_where)
+            return target_of_port(port, _tell_where)
         case _:
             raise click.UsageError(
                 "Say who is to be judged, by one of --sender MODULE:FACTORY, such as "
@@ -261,17 +261,9 @@ def _tell_where(port: int) -> None:
     click.echo(f"Waiting for an adapter to connect to 127.0.0.1:{port} …", err=True)
 
 
-def _judge(subject: Subject, rules: Sequence[Rule], scenarios: Sequence[Scenario]) -> list[Verdict]:
+def _judge(target: Target, rules: Sequence[Rule], scenarios: Sequence[Scenario]) -> Verdicts:
     with _progress(len(scenarios)) as on_progress:
-        return judge(
-            subject.factory,
-            rules=rules,
-            scenarios=scenarios,
-            world=subject.world,
-            capabilities=subject.capabilities,
-            abilities=subject.abilities,
-            on_progress=on_progress,
-        )
+        return judge(target, rules=rules, scenarios=scenarios, on_progress=on_progress)
 
 
 def _compare(

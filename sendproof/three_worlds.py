@@ -10,8 +10,9 @@ from rich.text import Text
 
 from conformance.harness.worlds import SimulatedWorld, TcpWorld
 from conformance.judging.comparison import compare
-from conformance.judging.judge import Judgement, scenarios_for
-from conformance.judging.target import named_subject
+from conformance.judging.judge import scenarios_for
+from conformance.judging.target import target_of_name
+from conformance.judging.verdicts import Judgement
 from conformance.scenarios import SCENARIOS
 from sendproof.toxiproxy import needs_toxiproxy
 from sendproof.verdicts import STYLES, print_indented, print_violation
@@ -61,13 +62,13 @@ def compare_worlds(
     with needs_toxiproxy():
         from conformance.harness.toxiproxy import toxiproxy_world  # noqa: PLC0415 - an extra
 
-    with toxiproxy_world(url, at_a_time=at_a_time) as proxied, named_subject(sender) as subject:
+    with toxiproxy_world(url, at_a_time=at_a_time) as proxied, target_of_name(sender) as target:
         return compare(
-            subject.factory,
-            scenarios=[scenario for scenario in scenarios if subject.why_not(scenario) is None],
+            target.factory,
+            scenarios=[scenario for scenario in scenarios if target.reason_to_skip(scenario) is None],
             worlds=dict(zip(WORLDS, (SimulatedWorld(), TcpWorld(at_a_time=at_a_time), proxied), strict=True)),
             rules={rule.id for rule in rules},
-            capabilities=subject.capabilities,
+            capabilities=target.capabilities,
             on_progress=on_progress,
         )
 

@@ -15,14 +15,14 @@ from rich.text import Text
 
 from conformance.evidence.describe import in_words
 from conformance.evidence.history import AdapterSaid
-from conformance.judging.judge import Judgement, how_well_it_shows, level_reached, where_to_begin
+from conformance.judging.verdicts import Judgement, clarity, level_reached, where_to_begin
 from sendproof.exit_status import ExitStatus
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from conformance.harness.scenario import Scenario
-    from conformance.judging.judge import Failure, Verdict
+    from conformance.judging.verdicts import Failure, Verdict
     from conformance.rules.catalogue import Rule
     from conformance.rules.findings import Violation
 
@@ -149,7 +149,7 @@ def _print_failures(console: Console, verdict: Verdict) -> None:
     console.print()
     console.print(Text.assemble((f"{rule.id} failed", "bold red"), f"  {rule.claim}"))
     by_scenario = [(name, list(group)) for name, group in groupby(verdict.failures, lambda each: each.scenario.name)]
-    by_scenario.sort(key=lambda named: how_well_it_shows(named[1][0]))
+    by_scenario.sort(key=lambda named: clarity(named[1][0]))
     for _, failures in by_scenario[:_SCENARIOS_IN_FULL]:
         _print_scenario(console, failures)
     if more := [name for name, _ in by_scenario[_SCENARIOS_IN_FULL:]]:

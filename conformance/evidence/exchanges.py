@@ -121,7 +121,7 @@ class Request:
         return next((line.seq for line in self.lines if line.seq is not None), None)
 
     @cached_property
-    def is_told_closed(self) -> bool:
+    def is_reported_complete(self) -> bool:
         """Whether it was answered by a 409 that asks for just what it got, or did for all that was seen of it."""
         if self.status != _CONFLICT or self.last_told is None:
             return False
@@ -214,7 +214,7 @@ class Run:
     @cached_property
     def final_answers(self) -> list[Request]:
         """The requests whose answers end all sending: no right to send, or a run that takes nothing more."""
-        return [each for each in self.requests if each.is_told_closed or each.is_final]
+        return [each for each in self.requests if each.is_reported_complete or each.is_final]
 
 
 def last_after(change: LineReceived | StateSet) -> int:

@@ -118,7 +118,7 @@ class Knowledge:
         opened = [each.opened for each in self._run.senders if self._index.is_before(each.opened, request.started)]
         return not opened or self._index.is_before(opened[-1], told[-1].started)
 
-    def told_until(self, request: Request, following: Request) -> set[int]:
+    def positions_known_to(self, request: Request, following: Request) -> set[int]:
         """The numbers that the sender of `following` may go by: told by the answer to `request`, or by one after it."""
         return {each.last_told or 0 for each in self._run.told_between(request, following)}
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from fake_backend import FakeBackend, FaultRule
 
 
-class Way(Protocol):
+class Route(Protocol):
     """How senders get to the backend. It is an async context manager, entered when the backend listens."""
 
     async def __aenter__(self) -> Self: ...
@@ -36,7 +36,7 @@ class Way(Protocol):
         ...
 
 
-class StraightWay:
+class DirectRoute:
     """Senders connect to the backend itself."""
 
     def __init__(self, backend: FakeBackend) -> None:

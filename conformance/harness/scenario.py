@@ -29,7 +29,7 @@ from conformance.evidence.history import (
 )
 from conformance.evidence.settings import Settings
 from conformance.harness.recording import Recording
-from conformance.harness.route import StraightWay
+from conformance.harness.route import DirectRoute
 from conformance.harness.staged_sender import StagedSender
 from fake_backend import FakeBackend, FaultRule, Limits
 from fake_backend.faults import Stall
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 
     from conformance.evidence.history import WorldName
-    from conformance.harness.route import Way
+    from conformance.harness.route import Route
     from conformance.harness.sender import SenderMaker
     from conformance.simulation import Link, Network, Simulation
     from fake_backend.faults import Fault
@@ -107,7 +107,7 @@ class Stage(Recording):
             limits=scenario.limits,
             on_record=self._on_backend_record,
         )
-        self.way: Way = StraightWay(self.backend)
+        self.route: Route = DirectRoute(self.backend)
         """How senders get to the backend."""
         self.elsewhere = FakeBackend(on_record=self._on_stray_record)
         self._network: Network | None = None
@@ -135,7 +135,7 @@ class Stage(Recording):
         """Have the factory make a sender for a run."""
         if self._stands_at:
             self.backend.set_run(run_id, last_accepted_seq=self._stands_at, why="it stands there before the start")
-        settings = msgspec.structs.replace(self.settings, url=self.way.ingest_url(run_id), run_id=run_id)
+        settings = msgspec.structs.replace(self.settings, url=self.route.ingest_url(run_id), run_id=run_id)
         self._senders += 1
         number = self._senders
         if number == 1:
@@ -152,11 +152,11 @@ class Stage(Recording):
 
     async def go_down(self) -> None:
         """Take the backend away: connections are reset, new ones refused."""
-        await self.way.go_down()
+        await self.route.go_down()
 
     async def come_up(self) -> None:
         """Bring it back."""
-        await self.way.come_up()
+        await self.route.come_up()
 
     @asynccontextmanager
     async def meets(self, fault: Fault) -> AsyncIterator[None]:
@@ -168,14 +168,14 @@ class Stage(Recording):
         rule = self.in_this_world(FaultRule(fault=fault))
         began = self.now()
         trouble = self.write(NetworkTrouble(time=began, what=describe_fault(rule.fault)))
-        await self.way.go_down()
-        await self.way.come_up(rule)
+        await self.route.go_down()
+        await self.route.come_up(rule)
         try:
             await self.pause(_NEWS)
             yield
         finally:
-            await self.way.go_down()
-            await self.way.come_up()
+            await self.route.go_down()
+            await self.route.come_up()
             await self.pause(_NEWS)
             self.complete(trouble, seconds=self.now() - began)
 

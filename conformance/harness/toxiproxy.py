@@ -66,7 +66,7 @@ def _milliseconds(seconds: float) -> int:
     return round(seconds * 1000)
 
 
-class ProxiedWay:
+class ProxiedRoute:
     """Senders connect to a proxy that exists for one performance; the backend is behind it, and goes on undisturbed."""
 
     def __init__(self, server: Toxiproxy, backend: FakeBackend, write: Callable[[BackendRecord], object]) -> None:
@@ -118,7 +118,7 @@ class ToxiproxyWorld(TcpWorld):
 
     def _stage(self, scenario: Scenario, make_sender: SenderMaker) -> Stage:
         stage = super()._stage(scenario, make_sender)
-        stage.way = ProxiedWay(self._server, stage.backend, stage.write)
+        stage.route = ProxiedRoute(self._server, stage.backend, stage.write)
         return stage
 
 

@@ -171,7 +171,7 @@ class TcpWorld:
 
 async def _perform(scenario: Scenario, stage: Stage, *, patience: float | None = None) -> float:
     began = asyncio.get_running_loop().time()
-    async with stage.elsewhere, stage.backend, stage.way:
+    async with stage.elsewhere, stage.backend, stage.route:
         script = asyncio.ensure_future(_script(scenario, stage))
         flood = asyncio.ensure_future(stage.flooded.wait())
         over, _ = await asyncio.wait({script, flood}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)

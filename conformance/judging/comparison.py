@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from conformance.errors import AdapterError
-from conformance.judging.judge import Judgement, contradictions
+from conformance.judging.judge import contradictions
+from conformance.judging.verdicts import Judgement
 from conformance.simulation import SimulationError
 from fake_backend import FakeBackendError
 

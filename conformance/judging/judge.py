@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import math
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field
-from enum import StrEnum
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from conformance.capabilities import ABILITIES
 from conformance.errors import AdapterError, SuiteError, UnknownScenarioError
 from conformance.evidence.facts import Facts
 from conformance.evidence.history import AdapterSaid, CutShort
-from conformance.evidence.index import Index
+from conformance.judging.verdicts import Failure, Verdict, Verdicts
 from conformance.rules.catalogue import RULES, Level, rule_of
 from conformance.rules.findings import Findings, Violation
+from conformance.scenarios import SCENARIOS
 from conformance.simulation import SimulationError
 from fake_backend import FakeBackendError
 from fake_backend.spelling import did_you_mean
@@ -28,118 +26,14 @@ from fake_backend.spelling import did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from conformance.adapters import AdapterPool
     from conformance.evidence.history import History
-    from conformance.harness.scenario import Factory, Scenario
-    from conformance.harness.worlds import World
+    from conformance.harness.scenario import Scenario
+    from conformance.judging.target import Target
     from conformance.rules.catalogue import Rule
 
 
 _HOPELESS = 12
 """So many scenarios in a row that can't be judged are enough: each may cost the whole time to wait for an answer."""
-_MANY = 4
-"""So many failed rules are too many to begin with just any of them."""
-
-
-class Judgement(StrEnum):
-    """What is said of a rule."""
-
-    PASSED = "passed"
-    FAILED = "failed"
-    SKIPPED = "skipped"
-    NOT_JUDGED = "not judged"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """A rule was broken in a scenario: how, and where the records are."""
-
-    scenario: Scenario
-    violation: Violation
-    history: History
-
-
-@dataclass(slots=True, kw_only=True)
-class Verdict:
-    """What is said of one rule, and why."""
-
-    rule: Rule
-    scenarios: int = 0
-    failures: list[Failure] = field(default_factory=list)
-    errors: list[tuple[Scenario, str]] = field(default_factory=list)
-    spared: list[Scenario] = field(default_factory=list)
-    """What was not performed, since the rules that it attacks had failed often enough."""
-    lacking: set[str] = field(default_factory=set)
-    """The capabilities that aren't claimed, and without which it, or scenarios that attack it, aren't tried."""
-    known: str | None = None
-    """Why it is known to fail, where it is."""
-
-    @property
-    def is_unseen(self) -> bool:
-        """Whether all that is held against it is that there was nothing to judge. That explains the least."""
-        return bool(self.failures) and not any(failure.violation.records for failure in self.failures)
-
-    @property
-    def failed_in(self) -> int:
-        """In how many scenarios it failed."""
-        return len({failure.scenario.name for failure in self.failures})
-
-    def note_error(self, scenario: Scenario, message: str) -> None:
-        """A scenario that attacks it could not be judged."""
-        self.scenarios += 1
-        self.errors.append((scenario, message))
-
-    @property
-    def judgement(self) -> Judgement:
-        """The verdict in a word. A rule that failed somewhere has failed, whatever could not be judged elsewhere."""
-        if self.failures:
-            return Judgement.FAILED
-        if self.errors:
-            return Judgement.NOT_JUDGED
-        return Judgement.PASSED if self.scenarios else Judgement.SKIPPED
-
-
-def how_well_it_shows(failure: Failure) -> tuple[bool, bool, int]:
-    """By this failures are sorted for people: contradictions before what never was, attacks on the rule, short ones."""
-    is_an_attack = failure.violation.rule in failure.scenario.rules
-    return not failure.violation.records, not is_an_attack, len(failure.history.records)
-
-
-def where_to_begin(verdicts: Sequence[Verdict]) -> tuple[str, ...]:
-    """Where many rules failed: those that failed in some scenario in which no other did, for the rest may follow.
-
-    Where several failed, and none of those, the first of the catalogue is taken: no scenario is without one of them.
-    Nothing where few failed, or where that would be none, or all of them. What is known to fail doesn't count, nor does
-    what failed only as there was nothing to judge.
-    """
-    failed = [verdict for verdict in verdicts if verdict.failures and not verdict.is_unseen and verdict.known is None]
-    together: dict[str, set[str]] = {}
-    for verdict in failed:
-        for failure in verdict.failures:
-            together.setdefault(failure.scenario.name, set()).add(verdict.rule.id)
-    alone = {rule for rules in together.values() if len(rules) == 1 for rule in rules}
-    for rules in together.values():
-        if not rules & alone:
-            alone.add(next(verdict.rule.id for verdict in failed if verdict.rule.id in rules))
-    first = tuple(verdict.rule.id for verdict in failed if verdict.rule.id in alone)
-    return first if len(failed) >= _MANY and len(first) < len(failed) else ()
-
-
-def level_reached(verdicts: Sequence[Verdict]) -> str | None:
-    """How far a sender conforms, in a word; None where not every MUST rule was among what was judged.
-
-    What a sender claims binds it like a MUST. A rule that is known to fail has failed.
-    """
-    levels = {level: [each for each in verdicts if each.rule.level is level] for level in Level}
-    if len(levels[Level.MUST]) < sum(rule.level is Level.MUST for rule in RULES):
-        return None
-    binding = {each.judgement for each in (*levels[Level.MUST], *levels[Level.OPTIONAL])}
-    if Judgement.FAILED in binding:
-        return "does not conform"
-    if Judgement.NOT_JUDGED in binding:
-        return "could not be judged"
-    should = {each.judgement for each in levels[Level.SHOULD]}
-    return "conforms: MUST+SHOULD" if should == {Judgement.PASSED} else "conforms: MUST"
 
 
 def check(history: History, rules: Iterable[Rule] = RULES) -> list[Violation]:
@@ -209,26 +103,23 @@ def scenarios_for(rules: Sequence[Rule], scenarios: Sequence[Scenario]) -> tuple
 
 
 def judge(
-    factory: Factory | AdapterPool,
+    target: Target,
     *,
-    rules: Sequence[Rule],
-    scenarios: Sequence[Scenario],
-    world: World,
-    capabilities: frozenset[str],
-    abilities: frozenset[str] = ABILITIES,
+    rules: Sequence[Rule] = RULES,
+    scenarios: Sequence[Scenario] | None = None,
     on_progress: Callable[[Scenario], None] = lambda _: None,
-) -> list[Verdict]:
-    """Perform the scenarios with senders from the factory, and give a verdict for each of the rules.
+) -> Verdicts:
+    """Perform scenarios with the senders of a target, and give a verdict for each of the rules.
 
     Args:
-        factory: Makes the senders.
+        target: Who is judged, and where.
         rules: What is judged. A safety rule is held against every history, also of scenarios that attack another.
-        scenarios: What is performed, unless it needs a capability that isn't claimed.
-        world: Where.
-        capabilities: What the sender claims.
-        abilities: What its language can do.
+        scenarios: What is performed, unless it needs a capability that isn't claimed; all that attack one of the rules
+            if none are given.
         on_progress: Called with each scenario once it was performed and judged.
     """
+    scenarios = scenarios_for(rules, SCENARIOS) if scenarios is None else scenarios
+    factory, world, capabilities, abilities = target.factory, target.world, target.capabilities, target.abilities
     verdicts = {rule.id: Verdict(rule=rule, lacking={rule.capability or ""} - {"", *capabilities}) for rule in rules}
     judged = [rule for rule in rules if rule.capability is None or rule.capability in capabilities]
     performed = []
@@ -278,7 +169,7 @@ def judge(
     for verdict in verdicts.values():
         verdict.failures.sort(key=lambda failure: order[failure.scenario.name])
         verdict.errors.sort(key=lambda error: order[error[0].name])
-    return list(verdicts.values())
+    return Verdicts(verdicts.values())
 
 
 def contradictions(history: History, scenario: Scenario, capabilities: frozenset[str]) -> list[Violation]:
@@ -322,14 +213,3 @@ def _violations(scenario: Scenario, found: Findings) -> list[Violation]:
         return found.violations
     sentence = f"there was nothing to judge: {rule_of(found.rule).unseen}"
     return [Violation(rule=found.rule, sentence=sentence, records=())]
-
-
-def claimed_capabilities(world: World, factory: Factory, scenario: Scenario) -> frozenset[str]:
-    """What the senders of a factory claim, found out by opening one in a scenario.
-
-    Raises:
-        AdapterError: The factory is none.
-        SimulationError: The sender does what can't be simulated.
-    """
-    index = Index(world.perform(scenario, factory))
-    return next(iter(index.senders.values())).opened.capabilities

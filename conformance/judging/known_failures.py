@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conformance.errors import KnownFailuresError, UnknownRuleError
-from conformance.judging.judge import Judgement
+from conformance.judging.verdicts import Judgement
 from conformance.rules.catalogue import rule_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from conformance.judging.judge import Verdict
+    from conformance.judging.verdicts import Verdict
 
 
 def read_known_failures(path: Path) -> dict[str, str]:

@@ -7,15 +7,15 @@ import os
 import shlex
 import shutil
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conformance.adapters import AdapterPool, AdapterWorld, ProcessChannel, wait_for_adapter
 from conformance.capabilities import ABILITIES
 from conformance.errors import AdapterError
+from conformance.evidence.index import Index
 from conformance.harness.worlds import SimulatedWorld, TcpWorld
-from conformance.judging.judge import claimed_capabilities
 from conformance.judging.loading import load_factory
 from conformance.scenarios import SCENARIOS
 
@@ -33,18 +33,18 @@ _SIMPLEST = "a-sender-that-never-sent"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class Target:
     """What is judged, where, and what it claims."""
 
-    title: str
-    option: str
-    """How it is named on a command line."""
     factory: Factory | AdapterPool
-    world: World
-    capabilities: frozenset[str]
+    world: World = field(default_factory=SimulatedWorld)
+    capabilities: frozenset[str] = frozenset()
+    title: str = "a sender"
+    option: str = ""
+    """How it is named on a command line."""
     abilities: frozenset[str] = ABILITIES
 
-    def why_not(self, scenario: Scenario) -> str | None:
+    def reason_to_skip(self, scenario: Scenario) -> str | None:
         """Why a scenario can't be performed with it; None if it can."""
         if scenario.capability is not None and scenario.capability not in self.capabilities:
             return f"the sender does not claim the capability {scenario.capability}"
@@ -53,7 +53,9 @@ class Subject:
         return None
 
 
-def subject_of_a_factory(factory: Factory, title: str, *, real: bool = False, at_a_time: int = AT_A_TIME) -> Subject:
+def target_of_factory(
+    factory: Factory, title: str = "a sender", *, real: bool = False, at_a_time: int = AT_A_TIME
+) -> Target:
     """A factory, in the simulated world or on real sockets.
 
     Raises:
@@ -62,7 +64,7 @@ def subject_of_a_factory(factory: Factory, title: str, *, real: bool = False, at
     """
     world = TcpWorld(at_a_time=at_a_time) if real else SimulatedWorld()
     simplest = next(scenario for scenario in SCENARIOS if scenario.name == _SIMPLEST)
-    return Subject(
+    return Target(
         title=title,
         option=f"--sender {shlex.quote(title)}" + (" --real" if real else ""),
         factory=factory,
@@ -72,13 +74,13 @@ def subject_of_a_factory(factory: Factory, title: str, *, real: bool = False, at
 
 
 @contextmanager
-def named_subject(name: str, *, real: bool = False, at_a_time: int = AT_A_TIME) -> Iterator[Subject]:
-    """The factory of that name, `MODULE:FACTORY`. Raises as `subject_of_a_factory`."""
-    yield subject_of_a_factory(load_factory(name), name, real=real, at_a_time=at_a_time)
+def target_of_name(name: str, *, real: bool = False, at_a_time: int = AT_A_TIME) -> Iterator[Target]:
+    """The factory of that name, `MODULE:FACTORY`. Raises as `target_of_factory`."""
+    yield target_of_factory(load_factory(name), name, real=real, at_a_time=at_a_time)
 
 
 @contextmanager
-def subject_of_a_command(command: str, *, at_a_time: int = AT_A_TIME) -> Iterator[Subject]:
+def target_of_command(command: str, *, at_a_time: int = AT_A_TIME) -> Iterator[Target]:
     """What is behind the adapter that a command line starts; the adapters are ended with the context.
 
     Raises:
@@ -93,8 +95,8 @@ def subject_of_a_command(command: str, *, at_a_time: int = AT_A_TIME) -> Iterato
     if shutil.which(words[0]) is None:
         raise AdapterError(f"the adapter can't be started: {_why_no_program(words[0])}")
     pool = AdapterPool(lambda: ProcessChannel(words), at_a_time=at_a_time)
-    with _behind_an_adapter(pool, f"--command {shlex.quote(command)}") as subject:
-        yield subject
+    with _behind_an_adapter(pool, f"--command {shlex.quote(command)}") as target:
+        yield target
 
 
 def _why_no_program(name: str) -> str:
@@ -108,7 +110,7 @@ def _why_no_program(name: str) -> str:
 
 
 @contextmanager
-def attached_subject(port: int, on_listening: Callable[[int], None]) -> Iterator[Subject]:
+def target_of_port(port: int, on_listening: Callable[[int], None]) -> Iterator[Target]:
     """What is behind the adapter that connects to a port of this machine; `on_listening` is told the port.
 
     Raises:
@@ -118,16 +120,16 @@ def attached_subject(port: int, on_listening: Callable[[int], None]) -> Iterator
     def attach() -> Channel:
         return wait_for_adapter(port, on_listening)
 
-    with _behind_an_adapter(AdapterPool(attach, at_a_time=1), f"--attach {port}") as subject:
-        yield subject
+    with _behind_an_adapter(AdapterPool(attach, at_a_time=1), f"--attach {port}") as target:
+        yield target
 
 
 @contextmanager
-def _behind_an_adapter(pool: AdapterPool, option: str) -> Iterator[Subject]:
+def _behind_an_adapter(pool: AdapterPool, option: str) -> Iterator[Target]:
     try:
         with pool.lend() as lent:
             adapter = asyncio.run(lent.introduced())
-        yield Subject(
+        yield Target(
             title=adapter.title,
             option=option,
             factory=pool,
@@ -137,3 +139,14 @@ def _behind_an_adapter(pool: AdapterPool, option: str) -> Iterator[Subject]:
         )
     finally:
         pool.close()
+
+
+def claimed_capabilities(world: World, factory: Factory, scenario: Scenario) -> frozenset[str]:
+    """What the senders of a factory claim, found out by opening one in a scenario.
+
+    Raises:
+        AdapterError: The factory is none.
+        SimulationError: The sender does what can't be simulated.
+    """
+    index = Index(world.perform(scenario, factory))
+    return next(iter(index.senders.values())).opened.capabilities

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from conformance.judging.judge import Verdict
+    from conformance.judging.verdicts import Verdict
 
 __all__ = [
     "HistoryFileError",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import jinja2
 from markupsafe import Markup, escape
 
-from conformance.judging.judge import Judgement
+from conformance.judging.verdicts import Judgement
 from conformance.report.layout import LANES, picture_of, seconds
 
 if TYPE_CHECKING:

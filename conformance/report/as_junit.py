@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from conformance.judging.judge import Judgement
+from conformance.judging.verdicts import Judgement
 from conformance.report.layout import seconds
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from conformance.escaping import printable
 from conformance.evidence.describe import in_words
 from conformance.evidence.history import AdapterSaid
-from conformance.judging.judge import Judgement, how_well_it_shows, level_reached, where_to_begin
+from conformance.judging.verdicts import Judgement, clarity, level_reached, where_to_begin
 from conformance.report.model import (
     Contradiction,
     Counts,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from conformance.evidence.history import History
-    from conformance.judging.judge import Failure, Verdict
+    from conformance.judging.verdicts import Failure, Verdict
     from conformance.rules.findings import Violation
 
 _SCENARIOS_WITH_A_TIMELINE = 2
@@ -108,7 +108,7 @@ def _letters() -> Iterator[str]:
 def _rule(verdict: Verdict, replay: str) -> RuleReport:
     rule = verdict.rule
     by_scenario = [list(group) for _, group in groupby(verdict.failures, lambda each: id(each.history))]
-    by_scenario.sort(key=lambda group: how_well_it_shows(group[0]))
+    by_scenario.sort(key=lambda group: clarity(group[0]))
     needs_a_replay = verdict.judgement in {Judgement.FAILED, Judgement.NOT_JUDGED}
     return RuleReport(
         id=rule.id,

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from conformance.judging.judge import Judgement
+from conformance.judging.verdicts import Judgement
 from conformance.rules.catalogue import Level
 
 Lane: TypeAlias = Literal["sender", "network", "backend"]

@@ -178,7 +178,7 @@ def a_prefix_is_kept(facts: Facts, found: Findings) -> None:
                 _check_that_the_rest_was_sent(facts, run, request, found)
                 continue
             _check_that_the_prefix_is_kept(facts, run, request, following, found)
-            told = knowledge.told_until(request, following)
+            told = knowledge.positions_known_to(request, following)
             if following.first_seq is not None and following.first_seq - 1 not in told:
                 found.violate(
                     f"numbers {first} to {last} of a window were accepted and the rest was not, and the next window "

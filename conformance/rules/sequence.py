@@ -62,7 +62,7 @@ def rebases_on_conflict(facts: Facts, found: Findings) -> None:
             if following is None or following.first_seq is None:
                 continue
             found.count()
-            told = knowledge.told_until(request, following)
+            told = knowledge.positions_known_to(request, following)
             if following.first_seq - 1 not in told:
                 found.violate(
                     f"after a 409 that reported {request.last_told} as the last number, the next window starts at "

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from conformance.capabilities import CAPABILITIES
-from conformance.harness.worlds import SimulatedWorld, TcpWorld
-from conformance.judging.judge import Judgement, Verdict, judge
+from conformance.harness.worlds import TcpWorld
+from conformance.judging.judge import judge
+from conformance.judging.target import Target
+from conformance.judging.verdicts import Judgement, Verdicts
 from conformance.rules.catalogue import RULES
 from conformance.scenarios import SCENARIOS
 from reference.adapter import create_sender as create_reference_sender
@@ -28,12 +30,12 @@ LIVELY_BY_DOING_NOTHING = {"LIV-1", "LIV-3", "DRN-3", "DRN-5", "DRN-7"}
 QUICK = ("a-backend-that-does-nothing-wrong", "two-runs-in-one-process", "a-handoff", "completions-answered-403")
 
 
-def verdicts_on(sender: type[DoesNothing | PlainSender]) -> list[Verdict]:
+def verdicts_on(sender: type[DoesNothing | PlainSender]) -> Verdicts:
     """Perform everything with a sender, in virtual time."""
-    return judge(sender, rules=RULES, scenarios=SCENARIOS, world=SimulatedWorld(), capabilities=sender.capabilities)
+    return judge(Target(factory=sender, capabilities=sender.capabilities))
 
 
-def judged(verdicts: list[Verdict], judgement: Judgement) -> set[str]:
+def judged(verdicts: Verdicts, judgement: Judgement) -> set[str]:
     """The ids of the rules of which that is said."""
     return {verdict.rule.id for verdict in verdicts if verdict.judgement is judgement}
 
@@ -80,7 +82,7 @@ def test_what_the_guarantees_leave_open_is_left_to_a_sender(sender: type[PlainSe
 def test_correct_senders_pass_on_real_sockets_too(name: str, factory: type[PlainSender]) -> None:
     """A scenario means the same in real time, on real sockets."""
     [scenario] = [each for each in SCENARIOS if each.name == name]
-    verdicts = judge(factory, rules=RULES, scenarios=(scenario,), world=TcpWorld(), capabilities=CAPABILITIES)
+    verdicts = judge(Target(factory=factory, world=TcpWorld(), capabilities=CAPABILITIES), scenarios=(scenario,))
     assert [failure.violation for verdict in verdicts for failure in verdict.failures] == []
     assert set(scenario.rules) <= judged(verdicts, Judgement.PASSED)
 

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from conformance.evidence.history import AdapterSaid
 from conformance.harness.scenario import Scenario
-from conformance.judging.judge import Failure, Verdict
+from conformance.judging.verdicts import Failure, Verdict
 from conformance.rules.catalogue import rule_of
 from conformance.rules.findings import Violation
 from sendproof.verdicts import print_conclusion, print_verdicts, verdict_console

@@ -13,7 +13,7 @@ from conformance.harness.scenario import Scenario, numbered
 from conformance.harness.toxiproxy import ToxiproxyWorld, toxic_of, toxiproxy_world
 from conformance.harness.worlds import SimulatedWorld, TcpWorld
 from conformance.judging.comparison import Comparison, Outcome, compare
-from conformance.judging.judge import Judgement
+from conformance.judging.verdicts import Judgement
 from conformance.rules.catalogue import RULES
 from conformance.rules.findings import Violation
 from conformance.scenarios import SCENARIOS

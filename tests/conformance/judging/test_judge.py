@@ -15,16 +15,9 @@ from conformance.errors import AdapterError, ConformanceError, SuiteError, Unkno
 from conformance.evidence.history import AdapterSaid, CutShort
 from conformance.harness.scenario import Scenario
 from conformance.harness.worlds import SimulatedWorld, TcpWorld
-from conformance.judging.judge import (
-    Judgement,
-    Verdict,
-    claimed_capabilities,
-    contradictions,
-    examine,
-    judge,
-    scenarios_for,
-    select_rules,
-)
+from conformance.judging.judge import contradictions, examine, judge, scenarios_for, select_rules
+from conformance.judging.target import Target, claimed_capabilities, target_of_factory
+from conformance.judging.verdicts import Judgement, Verdict
 from conformance.rules.catalogue import RULES, Level, rule_of
 from conformance.scenarios import SCENARIOS
 from tests.conformance.mutants.inert import DoesNothing
@@ -56,7 +49,9 @@ def verdict_on(
 ) -> Verdict:
     """The verdict on one rule from one scenario."""
     [verdict] = judge(
-        factory, rules=(rule_of(rule),), scenarios=(attack,), world=SimulatedWorld(), capabilities=capabilities
+        Target(factory=factory, capabilities=capabilities),
+        rules=(rule_of(rule),),
+        scenarios=(attack,),
     )
     return verdict
 
@@ -135,6 +130,18 @@ def test_a_rule_that_is_not_attacked_is_still_held_against_a_history() -> None:
     assert verdict_on("DRN-8", scenario("DRN-3")).judgement is Judgement.SKIPPED
 
 
+def test_the_front_door_is_a_factory_and_a_rule() -> None:
+    """A target knows its world and what it claims; the scenarios are those that attack the rules."""
+    target = target_of_factory(DoesNothing)
+    verdicts = judge(target, rules=select_rules(["DRN-5", "DRN-8"]))
+    assert [verdict.rule.id for verdict in verdicts.failed] == ["DRN-8"]
+    assert verdicts.of("drn-5").judgement is Judgement.PASSED
+    assert verdicts.of("DRN-8").scenarios == len(scenarios_for(select_rules(["DRN-8"]), SCENARIOS))
+    assert verdicts.level is None
+    with pytest.raises(UnknownRuleError, match=r"^DRN-1 is not among the rules that were judged$"):
+        verdicts.of("DRN-1")
+
+
 def test_what_is_not_claimed_is_skipped() -> None:
     """Neither the rule of a capability nor a scenario that needs it is tried on a sender that doesn't claim it."""
     attack = scenario("DRN-12", capability="handoff")
@@ -204,7 +211,7 @@ def test_a_rule_that_failed_often_enough_costs_no_more(enough: int | None, times
     """Where performing takes time, no scenario is performed for the sake of rules that have failed in so many."""
     world = Recorded(TWICE, enough=enough)
     attacks = [dataclasses.replace(scenario("DLV-2"), name=f"attack-{number}") for number in range(5)]
-    [verdict] = judge(PlainSender, rules=(rule_of("DLV-2"),), scenarios=attacks, world=world, capabilities=frozenset())
+    [verdict] = judge(Target(factory=PlainSender, world=world), rules=(rule_of("DLV-2"),), scenarios=attacks)
     assert (verdict.judgement, verdict.failed_in, verdict.scenarios) == (Judgement.FAILED, times, times)
     assert verdict.spared == attacks[times:]
     assert world.performed == [each.name for each in attacks[:times]]
@@ -219,7 +226,7 @@ def test_what_attacks_another_rule_is_performed_all_the_same() -> None:
         dataclasses.replace(scenario("DLV-2"), name="of-one"),
     ]
     rules = (rule_of("DLV-2"), rule_of("DRN-8"))
-    judge(PlainSender, rules=rules, scenarios=attacks, world=world, capabilities=frozenset())
+    judge(Target(factory=PlainSender, world=world), rules=rules, scenarios=attacks)
     assert world.performed == ["made-by-hand", "of-both"]
 
 
@@ -229,7 +236,9 @@ def test_what_an_adapter_cannot_do_is_told_with_the_rule_that_asks_for_it() -> N
     rules = (rule_of("WIN-4"), rule_of("DRN-8"))
     world = Recorded(Story().open())
     verdicts = judge(
-        PlainSender, rules=rules, scenarios=attacks, world=world, capabilities=frozenset(), abilities=frozenset()
+        Target(factory=PlainSender, world=world, abilities=frozenset()),
+        rules=rules,
+        scenarios=attacks,
     )
     assert [verdict.lacking for verdict in verdicts] == [{"unserializable"}, set()]
 
@@ -253,11 +262,9 @@ def test_a_scenario_that_was_cut_short_can_convict_but_not_acquit() -> None:
     attack = scenario("DLV-2")
     for story, judgement in ((kept, Judgement.NOT_JUDGED), (TWICE, Judgement.FAILED)):
         [verdict] = judge(
-            PlainSender,
+            Target(factory=PlainSender, world=Recorded(cut(story))),
             rules=(rule_of("DLV-2"),),
             scenarios=(attack,),
-            world=Recorded(cut(story)),
-            capabilities=frozenset(),
         )
         assert verdict.judgement is judgement
     with pytest.raises(AdapterError, match="cut short after 30 s"):

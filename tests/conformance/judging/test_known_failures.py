@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conformance.errors import KnownFailuresError
-from conformance.judging.judge import Failure, Verdict, level_reached
 from conformance.judging.known_failures import note_known_failures, read_known_failures
+from conformance.judging.verdicts import Failure, Verdict, level_reached
 from conformance.rules.catalogue import RULES, Level, rule_of
 from conformance.rules.findings import Violation
 from conformance.scenarios import SCENARIOS

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conformance.errors import AdapterError
-from conformance.judging.target import subject_of_a_command
+from conformance.judging.target import target_of_command
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,5 +39,5 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.usefixtures("here")
 def test_a_command_that_is_none_is_told_by_what_is_wrong(command: str, says: str) -> None:
     """What is not there is told from what may not be executed."""
-    with pytest.raises(AdapterError, match=says), subject_of_a_command(command):
+    with pytest.raises(AdapterError, match=says), target_of_command(command):
         pass

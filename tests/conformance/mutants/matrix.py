@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from conformance.capabilities import CAPABILITIES
-from conformance.harness.worlds import SimulatedWorld
 from conformance.judging.judge import judge, scenarios_for
+from conformance.judging.target import Target
 from conformance.rules.catalogue import RULES, rule_of
 from conformance.scenarios import SCENARIOS
 
@@ -33,13 +33,8 @@ def perform(mutant: Mutant) -> Performance:
 
     All mutants in all scenarios would take minutes.
     """
-    verdicts = judge(
-        mutant.make,
-        rules=RULES,
-        scenarios=scenarios_for((rule_of(mutant.rule),), SCENARIOS),
-        world=SimulatedWorld(),
-        capabilities=CAPABILITIES,
-    )
+    target = Target(factory=mutant.make, capabilities=CAPABILITIES)
+    verdicts = judge(target, scenarios=scenarios_for((rule_of(mutant.rule),), SCENARIOS))
     return Performance(
         sentences={
             verdict.rule.id: frozenset(failure.violation.sentence for failure in verdict.failures)

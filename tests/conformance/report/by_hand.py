@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from conformance.harness.scenario import Scenario
-from conformance.judging.judge import Failure, Verdict, check
+from conformance.judging.judge import check
+from conformance.judging.verdicts import Failure, Verdict
 from conformance.report import report_of
 from conformance.rules.catalogue import RULES, rule_of
 from conformance.rules.findings import Violation

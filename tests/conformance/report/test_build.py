@@ -7,7 +7,7 @@ from itertools import islice
 
 import pytest
 
-from conformance.judging.judge import Verdict
+from conformance.judging.verdicts import Verdict
 from conformance.report import to_html
 from conformance.report.build import _letters
 from conformance.report.model import Moment

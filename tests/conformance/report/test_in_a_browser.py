@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance.judging.judge import Verdict
+from conformance.judging.verdicts import Verdict
 from conformance.report import history_to_html, recorded, write_reports
 from conformance.rules.catalogue import rule_of
 from tests.browser import chromium

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 
-from conformance.judging.judge import Verdict
+from conformance.judging.verdicts import Verdict
 from conformance.report import Report, history_to_html, recorded, schema, to_html, to_json, to_junit, write_reports
 from conformance.report.as_html import with_code
 from conformance.rules.catalogue import rule_of
