@@ -22,7 +22,7 @@ from tests.readme import ROOT
 
 pytestmark = [pytest.mark.one_python, pytest.mark.no_cover]
 
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 
 MAKES_DOCS = {
     ROOT / module
