@@ -6,10 +6,11 @@ import socket
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Final
+from typing import Any, Final
 
-from aiohttp import StreamReader, web
-from aiohttp.http import HttpProcessingError
+from aiohttp import StreamReader, hdrs, web
+from aiohttp.http import HttpProcessingError, HttpVersion11
+from aiohttp.http_exceptions import BadHttpMessage
 
 from fake_backend._typing import override
 from fake_backend.idleness import IdleWatch
@@ -38,6 +39,33 @@ before the handler began."""
 _log = logging.getLogger("sendproof.fake_backend")
 
 _LINGER_NOT_AT_ALL: Final = struct.pack("ii", 1, 0)
+
+
+class _StrictParser:
+    """aiohttp's parser of requests, as strict in each version as in the newest.
+
+    Before 3.14.4 a URL that is none ends in an error of Python, which no client hears of; before 3.14 a request without
+    a host is taken.
+    """
+
+    def __init__(self, parser: Any) -> None:
+        self._parser = parser
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._parser, name)
+
+    def feed_data(self, data: bytes) -> Any:
+        """Parse what arrived."""
+        try:
+            messages, upgraded, tail = self._parser.feed_data(data)
+            for message, _ in messages:
+                _ = message.url.host  # before it is asked for, nobody looks at its port
+        except ValueError as error:
+            raise BadHttpMessage(str(error)) from error
+        for message, _ in messages:
+            if message.version == HttpVersion11 and hdrs.HOST not in message.headers:
+                raise BadHttpMessage("Missing 'Host' header in request.")
+        return messages, upgraded, tail
 
 
 class Connection(web.RequestHandler):
@@ -69,6 +97,9 @@ class Connection(web.RequestHandler):
             auto_decompress=False,
             tcp_keepalive=False,
         )
+        for name in ("_request_parser", "_parser"):  # as it was called until 3.13, and is since 3.14
+            if hasattr(self, name):
+                setattr(self, name, _StrictParser(getattr(self, name)))
         self.number = number
         self.lost: asyncio.Future[None] = loop.create_future()
         self.cut: asyncio.Future[None] = loop.create_future()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 from itertools import count
 from typing import TYPE_CHECKING
@@ -68,7 +69,7 @@ def test_check_shows_that_it_lives(monkeypatch: pytest.MonkeyPatch) -> None:
     """On standard error, so that the table can be redirected."""
     hasten(monkeypatch)
     result = run("--sender", REFERENCE, "--rule", "WIRE-5")
-    first, *_, last = result.stderr.splitlines()
+    first, *_, last = filter(None, result.stderr.splitlines())  # rich before 15 leaves empty ones, where a bar would be
     assert first.startswith("performing: 1 of ")
     number = last.split()[1]
     assert last.startswith(f"performing: {number} of {number} scenarios, ")
@@ -79,7 +80,7 @@ def test_simulate_shows_that_it_lives(monkeypatch: pytest.MonkeyPatch, tmp_path:
     """While it searches and while it shrinks."""
     hasten(monkeypatch)
     result = simulated("--sender", DOUBLES, "--rule", "DLV-2", "--save", str(tmp_path / "found.json"))
-    told = [line.partition(":")[0] for line in result.stderr.splitlines()]
+    told = [line.partition(":")[0] for line in filter(None, result.stderr.splitlines())]
     assert told[0] == "performing"
     assert told[-1] == "shrinking"
-    assert "performing: 1 of 1,000 schedules, " in result.stderr
+    assert re.match(r"performing: \d of 1,000 schedules, 60 s\n", result.stderr)
