@@ -125,7 +125,7 @@ class Adapter:
             raise self._fail(f"enqueue was given {len(events)} events and answered {len(offered.outcomes)} outcomes")
         return list(offered.outcomes)
 
-    async def enqueue_unserialisable(self, sender: int) -> str:
+    async def enqueue_unserializable(self, sender: int) -> str:
         """Have something enqueued that JSON can't carry; return the outcome."""
         [outcome] = (await self._ask(EnqueueUnserializable(id=next(self._ids), sender=sender), Offered)).outcomes
         return outcome
@@ -269,7 +269,7 @@ class RemoteSender:
     async def enqueue_unserializable(self, _event: Any, _what: str, calls: Calls) -> str:
         """Enqueue what JSON can't carry in the adapter's language; return the outcome."""
         place = calls.called(None, "something of the adapter's language")
-        return calls.returned(place, await self._adapter.enqueue_unserialisable(self._number))
+        return calls.returned(place, await self._adapter.enqueue_unserializable(self._number))
 
     async def stop(self, *, complete: bool) -> Report | None:
         """Stop it, and return its report."""

@@ -39,7 +39,7 @@ class StagedSender:
         with self._recording.wait_for(f"the answer to enqueue of sender {self._number}"):
             return await self._sender.enqueue(events, self)
 
-    async def enqueue_unserialisable(self, event: Any, what: str) -> str:
+    async def enqueue_unserializable(self, event: Any, what: str) -> str:
         """Enqueue something that JSON can't carry: `event`, or, behind an adapter, whatever is such in its language."""
         self._burst = self._recording.next_burst()
         return await self._sender.enqueue_unserializable(event, what, self)

@@ -174,15 +174,15 @@ async def _the_unserializable(stage: Stage) -> None:
     await sender.enqueue(*numbered(3))
     itself: dict[str, Any] = {}
     itself["itself"] = itself
-    await sender.enqueue_unserialisable({"n": object()}, "an object of a class of its own")
+    await sender.enqueue_unserializable({"n": object()}, "an object of a class of its own")
     await sender.enqueue(*numbered(3, first=4))
-    await sender.enqueue_unserialisable({"n": math.nan}, "not a number")
-    await sender.enqueue_unserialisable({"list": [1.0, -math.inf]}, "an infinity")
-    await sender.enqueue_unserialisable(itself, "a dict that holds itself")
+    await sender.enqueue_unserializable({"n": math.nan}, "not a number")
+    await sender.enqueue_unserializable({"list": [1.0, -math.inf]}, "an infinity")
+    await sender.enqueue_unserializable(itself, "a dict that holds itself")
     deep: list[Any] = []
     for _ in range(100_000):
         deep = [deep]
-    await sender.enqueue_unserialisable({"deep": deep}, "lists in lists, a hundred thousand deep")
+    await sender.enqueue_unserializable({"deep": deep}, "lists in lists, a hundred thousand deep")
     await sender.enqueue(*numbered(3, first=7))
     await sender.delivered(9)
     await sender.stop()

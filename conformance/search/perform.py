@@ -111,7 +111,7 @@ class _Writer:
                     await self._enqueue([event])
                     await self._stage.pause(step.every)
             case Unserializable():
-                await self._sender.enqueue_unserialisable(
+                await self._sender.enqueue_unserializable(
                     {"run": self._run, "held": object()}, "an object of no type of JSON"
                 )
             case Pause():
