@@ -29,7 +29,7 @@ _SMALL = 4096
 
 
 class NumberedBuffer:
-    """Serialised events in the order of `enqueue`, bounded by count and by bytes.
+    """Serialized events in the order of `enqueue`, bounded by count and by bytes.
 
     Events come in by `append`, one at a time, each looked at; or on `credit`, which is what makes `enqueue` cheap: so
     many small events may be given to `take_on_credit` unseen, since they fit whatever they are. Credit is good until

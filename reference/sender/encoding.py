@@ -28,7 +28,7 @@ _SURELY_FINITE = frozenset({str, int, bool, type(None)})
 
 
 def encode_event(event: object) -> bytes:
-    """Serialise an event to one line of compact UTF-8 JSON.
+    """Serialize an event to one line of compact UTF-8 JSON.
 
     What orjson serializes natively (dataclasses, datetimes, UUIDs, enums) is taken too, in its form.
 

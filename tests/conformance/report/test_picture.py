@@ -39,7 +39,7 @@ def test_a_longer_pause_is_drawn_longer_while_it_is_short() -> None:
 
 
 def test_rows_that_are_left_out_have_a_place_of_their_own() -> None:
-    """It is between its neighbours."""
+    """It is between its neighbors."""
     story = Story().open()
     for n in range(1, 100):
         story.request((n, event(n)), last=n)

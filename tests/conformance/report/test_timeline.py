@@ -182,7 +182,7 @@ def long_story(requests: int) -> Story:
     return story
 
 
-def test_of_a_long_history_the_neighbourhood_of_the_marked_records_is_drawn() -> None:
+def test_of_a_long_history_the_neighborhood_of_the_marked_records_is_drawn() -> None:
     """What is left out is counted, and the request of a marked line is there from its beginning to its end."""
     story = long_story(3_000)
     lines = [record for record in story.records if isinstance(record, LineReceived)]

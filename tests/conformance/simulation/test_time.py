@@ -103,7 +103,7 @@ def test_instants_are_ordered_by_time_and_then_by_age() -> None:
 
 
 def test_a_timer_a_nanosecond_later_runs_later() -> None:
-    """The loop doesn't take neighbouring instants for one, neither after a day nor after weeks."""
+    """The loop doesn't take neighboring instants for one, neither after a day nor after weeks."""
 
     async def main(sim: Simulation) -> list[float]:
         times: list[float] = []

@@ -28,7 +28,7 @@ def settings(**changes: Any) -> SenderConfig:
 
 
 def payload(size: int) -> bytes:
-    """A serialised event of so many bytes."""
+    """A serialized event of so many bytes."""
     frame = len(b'{"p":""}')
     return b'{"p":"%b"}' % (b"x" * (size - frame))
 

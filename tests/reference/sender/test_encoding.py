@@ -105,7 +105,7 @@ class Large(enum.IntEnum):
 
 @dataclasses.dataclass
 class Reading:
-    """A dataclass with something that isn't serialised."""
+    """A dataclass with something that isn't serialized."""
 
     value: object
     _cache: object = math.nan
@@ -121,7 +121,7 @@ class SlottedReading:
 
 @dataclasses.dataclass
 class Derived:
-    """A dataclass that orjson serialises with more than its fields."""
+    """A dataclass that orjson serializes with more than its fields."""
 
     value: object = None
 

@@ -79,7 +79,7 @@ def test_two_senders_for_two_runs_do_not_mix() -> None:
 
 
 def test_a_later_change_of_the_event_does_not_show() -> None:
-    """It was serialised when it was enqueued (WIRE-4)."""
+    """It was serialized when it was enqueued (WIRE-4)."""
 
     async def scene(at: Scene) -> None:
         event: dict[str, Any] = {"n": 1}
