@@ -218,7 +218,7 @@ def backend(
     allow_hosts: tuple[str, ...],
     toxiproxy: str | None,
 ) -> None:
-    """Run the fake backend until it is told to end."""
+    """Run the fake backend until a signal ends it."""
     # Its requests don't wait for whoever reads what it prints.
     never_wait()
     if not _is_loopback(host):

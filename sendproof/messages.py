@@ -36,7 +36,7 @@ class Messages:
         if self._complaints <= _MOST:
             self._progress.say(message if line is None else f"line {line:,}: {message}", style="yellow")
 
-    def tell_health(self, notice: HealthChanged) -> None:
+    def show_health(self, notice: HealthChanged) -> None:
         """Show how delivery goes; that it has ended is shown in any case."""
         self._health_changes += 1
         if self._health_changes <= _MOST or notice.health is Health.FAILED:

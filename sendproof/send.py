@@ -32,7 +32,7 @@ _HELP = """Ship FILE, or standard input, one JSON object a line, into one run.
 
 Each line is an event. It arrives in order, exactly once, and byte for byte as it stands; connections that break and
 backends that restart are tried again, for as long as there is more to read and --stop-timeout after. A line is sent
-as soon as it is read, so a producer may be slow, or never end. A line that no backend takes is skipped, and told with
+as soon as it is read, so a producer may be slow, or never end. A line that no backend takes is skipped, and shown with
 its number: no JSON object in UTF-8, too large, or nested deeper than 499 levels. Blank lines are ignored.
 
 A run that holds events already is an error, since the same input would be there twice. After a kill, or Ctrl-C, the

@@ -283,7 +283,7 @@ class Shipment:
         match notice:
             case HealthChanged(health=health, detail=detail):
                 self._last_trouble = detail
-                self._messages.tell_health(notice)
+                self._messages.show_health(notice)
                 if health is Health.FAILED and self._phase is _Phase.READING:
                     self._step.cancel()
             case EventDropped(reason=DropReason.CLOSED):

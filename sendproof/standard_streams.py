@@ -42,7 +42,7 @@ class _Backlog:
         self._changed = threading.Condition()
         threading.Thread(target=self._write_all, name="sendproof-output", daemon=True).start()
 
-    def offer(self, write: Callable[[bytes], None], data: bytes) -> None:
+    def write_soon(self, write: Callable[[bytes], None], data: bytes) -> None:
         """Have it written, unless too much is waiting already."""
         with self._changed:
             if self._bytes + len(data) <= _MOST_BACKLOG:
@@ -97,7 +97,7 @@ class _ForgivingRaw(io.RawIOBase):
         if self._backlog is None:
             self._write_out(given)
         else:
-            self._backlog.offer(self._write_out, given)
+            self._backlog.write_soon(self._write_out, given)
         return len(given)
 
     def never_wait(self, backlog: _Backlog) -> None:

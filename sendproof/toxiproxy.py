@@ -59,6 +59,6 @@ async def in_front_of(backend: str, ingest: str, *, api: str | None) -> AsyncIte
                 try:
                     await asyncio.to_thread(proxy.remove)
                 except ToxiproxyError as error:
-                    click.echo(f"Warning: {error}", err=True)  # what the backend has to say in the end is still said
+                    click.echo(f"Warning: {error}", err=True)  # the backend's summary is still printed
     except ToxiproxyError as error:
         raise click.UsageError(f"--toxiproxy: {error}") from error

@@ -195,7 +195,7 @@ class _Writer:
         self._lines.put(None)
 
     def _write(self) -> None:
-        # A pipe that is broken is told by the end of what is read.
+        # A broken pipe shows by the end of what is read.
         with contextlib.suppress(OSError, ValueError):
             while (line := self._lines.get()) is not None:
                 left = memoryview(line + b"\n")

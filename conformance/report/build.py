@@ -57,16 +57,16 @@ def report_of(verdicts: Sequence[Verdict], *, subject: str, world: str, replay: 
         counts=counts,
         begin_with=where_to_begin(verdicts),
         rules=rules,
-        made_by=made_by(),
+        made_by=program_and_version(),
     )
 
 
-def made_by() -> str:
+def program_and_version() -> str:
     """Return this program's name and version; the name alone where nobody has installed it."""
     return " ".join(filter(None, ["sendproof", installed_version()]))
 
 
-def told_with_timeline(
+def contradictions_with_timeline(
     history: History, violations: Sequence[Violation], *, most: int
 ) -> tuple[tuple[Contradiction, ...], Timeline]:
     """Contradictions in a history, and its timeline with their records marked, of `most` rows if it can be.
@@ -140,7 +140,7 @@ def _replay(command: str, verdict: Verdict, by_scenario: Sequence[Sequence[Failu
 def _failed(group: list[Failure], *, with_timeline: bool) -> FailedScenario:
     scenario, history = group[0].scenario, group[0].history
     violations = [each.violation for each in group[:_CONTRADICTIONS_OF_A_SCENARIO]]
-    told, timeline = told_with_timeline(history, violations, most=_ROWS_OF_A_TIMELINE)
+    told, timeline = contradictions_with_timeline(history, violations, most=_ROWS_OF_A_TIMELINE)
     return FailedScenario(
         name=scenario.name,
         story=scenario.story,

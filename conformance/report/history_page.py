@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from conformance.escaping import printable
 from conformance.evidence.history import History, SenderOpened
 from conformance.judging.judge import check
-from conformance.report.build import made_by, told_with_timeline
+from conformance.report.build import contradictions_with_timeline, program_and_version
 from conformance.rules.catalogue import rule_of
 from fake_backend.records import RequestStarted
 
@@ -54,7 +54,7 @@ def recorded(history: History, *, most: int) -> RecordedHistory:
     """Hold a history against every rule, and draw it, with the contradictions marked, in about `most` rows."""
     by_rule = {rule: list(group) for rule, group in groupby(check(history), lambda each: each.rule)}
     chosen = [violation for group in by_rule.values() for violation in group[:_CONTRADICTIONS_OF_A_RULE]]
-    told, timeline = told_with_timeline(history, chosen, most=most)
+    told, timeline = contradictions_with_timeline(history, chosen, most=most)
     broken = tuple(
         BrokenRule(
             rule=rule_of(rule_id),
@@ -72,5 +72,5 @@ def recorded(history: History, *, most: int) -> RecordedHistory:
         records=len(history.records),
         broken=broken,
         timeline=timeline,
-        made_by=made_by(),
+        made_by=program_and_version(),
     )

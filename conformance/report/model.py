@@ -109,7 +109,7 @@ class Contradiction(msgspec.Struct, frozen=True, kw_only=True):
 class FailedScenario(msgspec.Struct, frozen=True, kw_only=True):
     """A scenario in which a rule was broken.
 
-    There are `more` contradictions than those that are told; `said` are the last lines that its adapter wrote to
+    There are `more` contradictions than those that are listed; `said` are the last lines that its adapter wrote to
     standard error; only the first few scenarios of a rule have a timeline.
     """
 
@@ -129,7 +129,7 @@ class Unjudged(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RuleReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What is said of a rule.
+    """The verdict on a rule, with what it takes to understand it.
 
     Args:
         id: Its id, such as DLV-2.
@@ -187,7 +187,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is said of a sender.
+    """The report on a sender.
 
     Args:
         subject: The sender.

@@ -105,7 +105,7 @@ class Teller:
     def moment(self, draft: Draft) -> Moment:
         """Return the row of a draft."""
         first = draft.first
-        kind, lane, to, tone, label = self._told(draft)
+        kind, lane, to, tone, label = self._place(draft)
         return Moment(
             kind=kind,
             at=first.time - self._began,
@@ -120,7 +120,7 @@ class Teller:
             request=getattr(first, "request", None),
         )
 
-    def _told(self, draft: Draft) -> tuple[MomentKind, Lane, Lane | None, Tone, str]:
+    def _place(self, draft: Draft) -> tuple[MomentKind, Lane, Lane | None, Tone, str]:
         match first := draft.first:
             case SenderOpened() | EnqueueCalled() | StopCalled() | StopReturned() | StopOverdue() | StopCancelled():
                 return "call", "sender", None, _tone_of_a_call(first), self._by(first.sender) + _call(draft)

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 _ENOUGH_BYTES: Final = 4_096
 
 
-def probe(strategy: SearchStrategy[Schedule], visit: Callable[[Schedule], None]) -> Any:
-    """Return what is to Hypothesis a test of what `visit` does with a schedule.
+def as_test(strategy: SearchStrategy[Schedule], visit: Callable[[Schedule], None]) -> Any:
+    """Wrap `visit`, which takes a schedule, as a test that Hypothesis can shrink.
 
-    What fails by `offer` is kept, and calling it then shrinks that, and raises what the smallest one raised.
+    What fails by `feed` is kept, and calling it then shrinks that, and raises what the smallest one raised.
     """
 
     @hypothesis_settings(
@@ -44,17 +44,17 @@ def probe(strategy: SearchStrategy[Schedule], visit: Callable[[Schedule], None])
     )
     @hypothesis_seed(0)  # of the shrinker, which else goes another way each time; below, since it resets the database
     @given(strategy)
-    def probed(schedule: Schedule) -> None:
+    def test(schedule: Schedule) -> None:
         visit(schedule)
 
-    return probed
+    return test
 
 
-def offer(probed: Any, seed: int, index: int) -> None:
-    """Have a probe visit the schedule of that seed and index; it raises what `visit` raises."""
+def feed(test: Any, seed: int, index: int) -> None:
+    """Have a test of `as_test` visit the schedule of that seed and index; it raises what `visit` raises."""
     source = random.Random(f"{seed}/{index}")  # noqa: S311 - wanted to be predictable
     # Bytes that don't make up a whole schedule are passed over, and the source goes on to the next ones.
-    while probed.hypothesis.fuzz_one_input(source.randbytes(_ENOUGH_BYTES)) is None:
+    while test.hypothesis.fuzz_one_input(source.randbytes(_ENOUGH_BYTES)) is None:
         pass
 
 
@@ -63,10 +63,10 @@ class Drawer:
 
     def __init__(self, strategy: SearchStrategy[Schedule] | None = None) -> None:
         self._drawn: list[Schedule] = []
-        self._probe = probe(schedules() if strategy is None else strategy, self._drawn.append)
+        self._test = as_test(schedules() if strategy is None else strategy, self._drawn.append)
 
     def draw(self, seed: int, index: int) -> Schedule:
         """Return the schedule number `index` of a seed."""
         self._drawn.clear()
-        offer(self._probe, seed, index)
+        feed(self._test, seed, index)
         return self._drawn[0]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hypothesis.errors import HypothesisException
 
-from conformance.search.generate import Drawer, offer, probe
+from conformance.search.generate import Drawer, as_test, feed
 from conformance.search.run import examine_schedule
 from conformance.search.strategies import schedules, small_schedules_like
 
@@ -74,11 +74,11 @@ class _Shrinker:
 
     def shrink(self, strategy: SearchStrategy[Schedule], seed: int, index: int) -> None:
         """Shrink what the strategy makes of a seed and an index."""
-        probed = probe(strategy, self._visit)
+        test = as_test(strategy, self._visit)
         with suppress(_StillBrokenError):
-            offer(probed, seed, index)
+            feed(test, seed, index)
         with suppress(_StillBrokenError, HypothesisException):
-            probed()
+            test()
 
     def try_out(self, schedule: Schedule) -> bool:
         """Return whether a schedule breaks the rule, too."""

@@ -265,7 +265,7 @@ def runs(most_events: int) -> SearchStrategy[tuple[Step, ...]]:
 def _survivable(rules: list[FaultRule], settings: dict[str, int | float]) -> tuple[FaultRule, ...]:
     """Leave out what no sender could survive together with the rest.
 
-    Late accepts, where the backend is confused besides: a sender that was told a number from nowhere gives its events
+    Late accepts, where the backend is confused besides: a sender that got a number from nowhere gives its events
     others; none can know which of the two is taken later. Overlaps that last for longer than half of the time after
     which a sender may take it that a number stands still. And what holds a backend up for longer than that, where
     requests overlap, or the other way round: what comes first stays.

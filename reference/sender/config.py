@@ -180,7 +180,7 @@ def _check_url(url: object) -> None:
 
 
 def _check_token(token: object) -> None:
-    # What was wrong is told without the value: part of a token is a secret too.
+    # What was wrong is reported without the value: part of a token is a secret too.
     if not isinstance(token, str):
         raise ConfigError("token", f"<{type(token).__name__}>", "a string")
     if not token:

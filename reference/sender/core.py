@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from reference.sender.backoff import Backoff
 from reference.sender.buffer import NumberedBuffer
-from reference.sender.counters import Tally
+from reference.sender.counters import Counters
 from reference.sender.culprit import Culprit, Suspicion
 from reference.sender.position import Doubt, Position
 from reference.sender.statuses import Meaning, doubt_after, gave_up_on_body, meaning_of, wants_a_length
@@ -87,9 +87,9 @@ class SenderCore:
         self._finished = False
         self._why: str | None = None
 
-        self._tally = Tally(ordinary_wait=config.max_retry_delay)
-        self.count_refusal = self._tally.count_refusal
-        self.take_notices = self._tally.take_notices
+        self._counters = Counters(ordinary_wait=config.max_retry_delay)
+        self.count_refusal = self._counters.count_refusal
+        self.take_notices = self._counters.take_notices
 
     # What the caller does.
 
@@ -201,15 +201,15 @@ class SenderCore:
     def stats(self) -> SenderStats:
         """Return the counters now."""
         return SenderStats(
-            enqueued=self._buffer.accepted + sum(self._tally.dropped.values()) - self._tally.dropped_after_all,
+            enqueued=self._buffer.accepted + sum(self._counters.dropped.values()) - self._counters.dropped_after_all,
             delivered=self._buffer.delivered,
             undelivered=len(self._buffer),
-            dropped=dict(self._tally.dropped),
-            requests=self._tally.requests,
-            failed_requests=self._tally.failed_requests,
+            dropped=dict(self._counters.dropped),
+            requests=self._counters.requests,
+            failed_requests=self._counters.failed_requests,
             last_accepted_seq=self._buffer.acked if self._position.is_known else None,
             contested=self._position.contested,
-            health=self._tally.health,
+            health=self._counters.health,
         )
 
     def report(self) -> DrainReport:
@@ -219,7 +219,7 @@ class SenderCore:
             undelivered=len(self._buffer),
             unconfirmed=self._buffer.exposed,
             contested=self._position.contested,
-            dropped=dict(self._tally.dropped),
+            dropped=dict(self._counters.dropped),
             completed=self._completed,
             why=self._why,
         )
@@ -281,7 +281,7 @@ class SenderCore:
                     # Beyond all that was ever sent, it says nothing of what went out before this window (DLV-7).
                     self._buffer.exposed = self._window.count
                 if self._position.count_contested(new, last=last, accepted=answer.accepted):
-                    self._tell_of_another_writer("events of this sender were taken for duplicates, under new numbers")
+                    self._report_another_writer("events of this sender were taken for duplicates, under new numbers")
                 if self._settle_position(last):
                     self._on_progress()
                 else:
@@ -374,12 +374,12 @@ class SenderCore:
                 self._window.single_out()
             case Suspicion.TELL:
                 detail = f"number {self._window.first} fails again and again: {words}"
-                self._tally.tell_held_up(detail, self._buffer.head, behind=len(self._buffer) - 1)
+                self._counters.report_held_up(detail, self._buffer.head, behind=len(self._buffer) - 1)
             case Suspicion.REJECT:
                 # None of those behind it was taken: a backend reads no further than the line that it refuses. Should an
                 # attempt from before, of which nobody heard, be taken after all, then those behind it are there twice.
                 self._culprit.forget()
-                self._tally.drop(DropReason.REJECTED, words, self._buffer.remove_head())
+                self._counters.drop(DropReason.REJECTED, words, self._buffer.remove_head())
             case other:
                 assert_never(other)
 
@@ -389,21 +389,21 @@ class SenderCore:
         self._culprit.acquit()
         self._window.grow()
         self._last_trouble = ""
-        self._tally.change_health(Health.HEALTHY, "delivering")
+        self._counters.change_health(Health.HEALTHY, "delivering")
 
     def _on_failure(self, detail: str, now: float, doubt: Doubt, retry_after: float | None = None) -> None:
         if doubt is Doubt.SETTLE:
             self._window.broke()
         self._position.question(doubt)
-        self._tally.failed_requests += 1
+        self._counters.failed_requests += 1
         self._last_trouble = detail
         delay = self._backoff.fail(now, retry_after)
-        self._tally.change_health(Health.RETRYING, detail, retry_in=delay)
+        self._counters.change_health(Health.RETRYING, detail, retry_in=delay)
 
     def _fail_for_good(self, detail: str) -> None:
-        self._tally.failed_requests += 1
+        self._counters.failed_requests += 1
         self._finish(detail)
-        self._tally.change_health(Health.FAILED, detail)
+        self._counters.change_health(Health.FAILED, detail)
 
     def _finish(self, why: str | None) -> None:
         self._finished = True
@@ -423,23 +423,23 @@ class SenderCore:
 
     def _learn(self, last: int) -> None:
         if self._position.is_known and last < self._buffer.acked:
-            self._tally.tell_position_lost(self._buffer.acked, last)
+            self._counters.report_position_lost(self._buffer.acked, last)
         if self._position.learn(last):
-            self._tell_of_another_writer(f"the run stands at {last}, which this sender has never sent")
+            self._report_another_writer(f"the run stands at {last}, which this sender has never sent")
 
-    def _tell_of_another_writer(self, detail: str) -> None:
-        self._tally.tell_of_another_writer(detail, contested=self._position.contested)
+    def _report_another_writer(self, detail: str) -> None:
+        self._counters.report_another_writer(detail, contested=self._position.contested)
 
     def _drop_outgrown(self) -> None:
         for payload in self._buffer.remove_outgrown():
             self._culprit.forget()  # it may have been the head
-            self._tally.drop(DropReason.OVERSIZED, "its line outgrew max_event_bytes under a longer number", payload)
+            self._counters.drop(DropReason.OVERSIZED, "its line outgrew max_event_bytes under a longer number", payload)
 
     # Windows.
 
     def _begin(self, attempt: Attempt) -> Attempt:
         self._attempt = attempt
-        self._tally.requests += 1
+        self._counters.requests += 1
         return attempt
 
     def _begin_window(self, now: float) -> Attempt:

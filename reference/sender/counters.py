@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from reference.sender.types import DropReason, Notice
 
 
-class Tally:
+class Counters:
     """Counts drops and requests, and collects notices until they are taken."""
 
     def __init__(self, *, ordinary_wait: float) -> None:
@@ -27,8 +27,8 @@ class Tally:
         self.requests = 0
         self.failed_requests = 0
         self.health = Health.HEALTHY
-        self._ordinary_wait = ordinary_wait  # what nobody needs to be told of
-        self._longest_wait_told = 0.0
+        self._ordinary_wait = ordinary_wait  # what nobody needs to know of
+        self._longest_wait_reported = 0.0
         self._signs_of_another_writer = 0
         self._notices: list[Notice] = []
 
@@ -44,25 +44,25 @@ class Tally:
 
     def change_health(self, health: Health, detail: str, *, retry_in: float | None = None) -> None:
         """Report a health that is not the one of before, or a wait that is longer than all reported since then."""
-        is_longer = retry_in is not None and retry_in > self._longest_wait_told
+        is_longer = retry_in is not None and retry_in > self._longest_wait_reported
         if health is not self.health:
-            self._longest_wait_told = max(retry_in or 0.0, self._ordinary_wait)
+            self._longest_wait_reported = max(retry_in or 0.0, self._ordinary_wait)
         elif is_longer:
-            self._longest_wait_told = retry_in or 0.0
+            self._longest_wait_reported = retry_in or 0.0
         else:
             return
         self.health = health
         self._notices.append(HealthChanged(health=health, detail=detail, retry_in=retry_in))
 
-    def tell_held_up(self, detail: str, payload: bytes, *, behind: int) -> None:
+    def report_held_up(self, detail: str, payload: bytes, *, behind: int) -> None:
         """Report which event holds up the others."""
         self._notices.append(EventHeldUp(detail=detail, event=payload, behind=behind))
 
-    def tell_position_lost(self, before: int, now: int) -> None:
+    def report_position_lost(self, before: int, now: int) -> None:
         """Report that the backend's last number went back."""
         self._notices.append(PositionLost(before=before, now=now))
 
-    def tell_of_another_writer(self, detail: str, *, contested: int) -> None:
+    def report_another_writer(self, detail: str, *, contested: int) -> None:
         """Report that somebody else writes the run: the first time, the second, the fourth, and so on."""
         self._signs_of_another_writer += 1
         if self._signs_of_another_writer.bit_count() == 1:

@@ -68,11 +68,11 @@ class ForeignText:
             text = text.replace(secret, _HIDDEN)
         for secret in self._secrets:
             text = _cut_out(secret, text)
-        if self._secrets and any(self._is_told(form) for form in _other_forms(text)):
+        if self._secrets and any(self._repeats_a_secret(form) for form in _other_forms(text)):
             return _WITHHELD
         return text
 
-    def _is_told(self, text: str) -> bool:
+    def _repeats_a_secret(self, text: str) -> bool:
         compact = _compact(text).lower()
         return any(True for secret in self._secrets for _ in _pieces(secret, compact))
 

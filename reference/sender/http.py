@@ -91,7 +91,7 @@ class HttpAttempts:
                 yield block
             is_sent = True
 
-        # A body that is generated goes out in chunks, unless a length was told before.
+        # A body that is generated goes out in chunks, unless a length was announced before.
         return await self._attempt(in_blocks, {"Content-Length": str(length)}, is_sent=lambda: is_sent)
 
     async def stream(

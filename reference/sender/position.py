@@ -12,14 +12,14 @@ it answers the question. Then the position is asked until it stands still:
 This narrows the gap and doesn't close it: a request that is held up for longer is still taken later. Only fencing
 closes it.
 
-*Another writer.* A number that this sender has never sent, and that it was never told of, can't be taken by anything
+*Another writer.* A number that this sender has never sent, and never received either, can't be taken by anything
 that this sender did, however late its requests arrive. If the backend has such a number, somebody else wrote it:
 
     position?       ──>  42
     window 43       ──>  200, accepted 0, duplicate 1     43 was never sent before: it is another event
 
 A proxy that delivers one request twice looks the same, once. So a window like this is counted, and the second one is
-told; a position beyond all that was ever sent or told is no proxy's doing, and told at once.
+reported; a position beyond all that was ever sent or received is no proxy's doing, and reported at once.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Position:
         self.contested = 0
         """Events that count as delivered although their numbers were taken before this sender first sent them."""
         self._contested_windows = 0
-        self._highest = 0  # of all numbers that were ever sent or told
+        self._highest = 0  # of all numbers that were ever sent or received
         self._last_answer: int | None = None
 
     def question(self, doubt: Doubt) -> None:
@@ -84,17 +84,17 @@ class Position:
         return is_foreign
 
     def sent(self, first: int, count: int) -> range:
-        """Take in that numbers were sent; return those of them that were neither sent nor told before."""
+        """Take in that numbers were sent; return those of them that were neither sent nor received before."""
         end = first + count
         new = range(max(first, self._highest + 1), end)
         self._highest = max(self._highest, end - 1)
         return new
 
     def count_contested(self, new: range, *, last: int, accepted: int | None) -> bool:
-        """Compare what a window's answer says was accepted with what was new in it; return whether to tell of it.
+        """Compare what a window's answer says was accepted with what was new in it; return whether to report it.
 
         Args:
-            new: The numbers of the window that were neither sent nor told before it.
+            new: The numbers of the window that were neither sent nor received before it.
             last: The backend's last number, as answered.
             accepted: How many events of the window were accepted, as answered; None if the answer doesn't say.
         """

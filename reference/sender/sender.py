@@ -98,7 +98,7 @@ class EventStreamSender:
         """Take an event for delivery; return at once, without waiting for anything (LIV-1).
 
         The event is serialized here and now, so that later changes to the object don't show (WIRE-4). Anything but
-        `Outcome.ACCEPTED` means that this event will not be sent; it is counted, and told to `on_notice`.
+        `Outcome.ACCEPTED` means that this event will not be sent; it is counted, and reported to `on_notice`.
 
         Args:
             event: A dict that JSON can carry. NaN and infinities are refused; integers of any size are taken.
@@ -243,7 +243,7 @@ class EventStreamSender:
         except asyncio.CancelledError:
             core.give_up("the sending task was cancelled")
             raise
-        except Exception:  # noqa: BLE001 - logged, and told to the caller
+        except Exception:  # noqa: BLE001 - logged, and reported to the caller
             # A bug of ours. The caller must hear of it: what is buffered will not be delivered.
             _log.exception("the sending task broke")
             core.give_up("the sending task broke; see the log")
@@ -291,7 +291,7 @@ class EventStreamSender:
     # Waiting and waking.
 
     async def _park(self, wait: Wait) -> float:
-        """Do what `wait` says; give the time after it."""
+        """Wait as `wait` says; return the time after it."""
         loop = asyncio.get_running_loop()
         self._waker = waker = loop.create_future()
         self._wake_at = wait.until_buffered

@@ -1,8 +1,8 @@
 """The types that the sender's parts exchange, and those that its caller gets.
 
-Three vocabularies. What the caller hears: `Outcome`, `EventDropped`, `HealthChanged`, `SenderStats`, `DrainReport`.
-What the core is told, in the past tense: `Answered`, `AttemptFailed`. What the core says to do, in the imperative:
-the members of `Command`.
+Three vocabularies. For the caller: `Outcome`, `EventDropped`, `HealthChanged`, `SenderStats`, `DrainReport`.
+Inputs of the core, in the past tense: `Answered`, `AttemptFailed`. Its output, in the imperative: the members of
+`Command`.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ class EventDropped:
 class HealthChanged:
     """Delivery goes better or worse than before; `detail` says why.
 
-    `retry_in` are the seconds until the next attempt, None where none is due. While the sender is retrying, it is told
-    again when a `Retry-After` makes it wait for longer than all that was told.
+    `retry_in` are the seconds until the next attempt, None where none is due. While the sender is retrying, it is
+    reported again when a `Retry-After` makes it wait for longer than all that was reported.
     """
 
     health: Health
@@ -89,8 +89,8 @@ class EventHeldUp:
 class AnotherWriter:
     """Somebody else writes this run: the backend has numbers that this sender never sent. One run is for one writer.
 
-    `contested` counts the events so far that the backend ignored as duplicates of theirs. Told the first time, the
-    second, the fourth, and so on. A single writer is never told this, whatever the network does, unless a proxy
+    `contested` counts the events so far that the backend ignored as duplicates of theirs. Reported the first time,
+    the second, the fourth, and so on. A single writer never gets this, whatever the network does, unless a proxy
     delivers several of its requests twice.
     """
 
