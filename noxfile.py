@@ -57,6 +57,19 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def nightly(session: nox.Session) -> None:
+    """Check what takes an hour or more, and rarely breaks: mutants in all scenarios, long searches, overlaps, load."""
+    _install(session, "test")
+    session.run(
+        "pytest", "-n", "logical", "tests/conformance/test_mutants_everywhere.py", env={"SENDPROOF_NIGHTLY": "1"}
+    )
+    for seed in ("1", "2", "3"):
+        session.run("sendproof", "simulate", *REFERENCE, "--schedules", "20000", "--seed", seed)
+    session.run("python", "-m", "benchmarks.overlap")
+    session.run("python", "-m", "benchmarks.load")
+
+
+@nox.session
 def screenshots(session: nox.Session) -> None:
     """Make the pictures of the README anew."""
     _install(session, "test")
