@@ -66,7 +66,7 @@ sender as attributes (times in seconds, sizes in bytes):
   max_window_events, max_window_bytes, max_event_bytes
   window_age        how long a request may stay open for more events; 0: it
                     closes as soon as the buffer is empty
-  flush_delay       how long an idle sender may wait for company before it sends
+  flush_delay       how long a window that isn't full may wait for company before it is sent
   retry_delay, max_retry_delay
                     the first delay after a failure, and the longest
   request_timeout   for a whole request: connecting, sending, waiting, reading

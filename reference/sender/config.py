@@ -29,7 +29,8 @@ class SenderConfig:
             `request_timeout`. 0 sends what is buffered as a whole, with its length, which every proxy passes on at
             once. More saves requests where nothing on the way holds bodies back; see the page
             "Behind a proxy" of the documentation.
-        flush_delay: How long an idle sender waits for company before it sends its first event.
+        flush_delay: How long a window that isn't full waits for company before it is sent, after an idle time or
+            after the answer to the last one.
         retry_delay: The ceiling of the first wait after a failure; it doubles with each further one. The wait is
             drawn evenly between nothing and the ceiling.
         max_retry_delay: What the ceiling grows to at the most.
