@@ -7,6 +7,8 @@ from functools import cache
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
+from conformance.evidence.protocol import ACCEPTED
+
 if TYPE_CHECKING:
     from conformance.evidence.exchanges import Run
     from conformance.evidence.history import EnqueueCalled
@@ -37,7 +39,7 @@ class Alterations:
 
     def accepted(self, run: Run) -> frozenset[tuple[int, int]]:
         """Return the sender and number of each call whose event the backend seems to have accepted in another form."""
-        taken = (call for line, call in self._lines(run) if line.decision == "accepted")
+        taken = (call for line, call in self._lines(run) if line.decision == ACCEPTED)
         return frozenset((call.sender, call.call) for call in taken if call is not None)
 
     def _find_lines(self, run: Run) -> list[tuple[LineReceived, EnqueueCalled | None]]:

@@ -8,7 +8,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from conformance.evidence.payloads import is_backends_own_error, read_last
+from conformance.evidence.protocol import (
+    ACCEPTED,
+    COMPLETED,
+    CONFLICT,
+    FINAL,
+    SUCCESS,
+    is_backends_own_error,
+    read_last,
+)
 from fake_backend.records import StateSet
 
 if TYPE_CHECKING:
@@ -33,9 +41,6 @@ if TYPE_CHECKING:
 
 Kind: TypeAlias = Literal["data", "completion", "sync", "unknown"]
 
-_FINAL_STATUSES = frozenset({401, 403, 404, 410})
-_SUCCESS = range(200, 300)
-_CONFLICT = 409
 MOST_AROUND_AN_EVENT = 100
 """Bytes that a sender may write around an event on its line, and between its parts, at the most."""
 
@@ -103,17 +108,17 @@ class Request:
     @cached_property
     def succeeded(self) -> bool:
         """Whether the sender was told, beyond doubt, that it succeeded."""
-        return self.status in _SUCCESS and self.last_told is not None
+        return self.status in SUCCESS and self.last_told is not None
 
     @cached_property
     def is_final(self) -> bool:
         """Whether the backend itself said that this sender may not write the run, or not any more."""
-        return self.answer is not None and self.status in _FINAL_STATUSES and is_backends_own_error(self.answer.body)
+        return self.answer is not None and self.status in FINAL and is_backends_own_error(self.answer.body)
 
     @cached_property
     def is_final_by_a_proxy(self) -> bool:
         """Whether a proxy answered what would be final if the backend had: it may pass."""
-        return self.status in _FINAL_STATUSES and not self.is_final
+        return self.status in FINAL and not self.is_final
 
     @cached_property
     def first_seq(self) -> int | None:
@@ -123,7 +128,7 @@ class Request:
     @cached_property
     def is_reported_complete(self) -> bool:
         """Whether it was answered by a 409 that asks for just what it got, or did for all that was seen of it."""
-        if self.status != _CONFLICT or self.last_told is None:
+        if self.status != CONFLICT or self.last_told is None:
             return False
         if self.first_seq is None and not self.completions:
             return self.kind != "sync"
@@ -199,7 +204,7 @@ class Run:
     @cached_property
     def taken(self) -> list[LineReceived]:
         """The lines that the backend accepted, in order."""
-        return [line for line in self.lines if line.decision == "accepted"]
+        return [line for line in self.lines if line.decision == ACCEPTED]
 
     @cached_property
     def first_taken(self) -> dict[int, float]:
@@ -209,7 +214,7 @@ class Run:
     @property
     def completed(self) -> CompletionReceived | None:
         """The completion that took effect."""
-        return next((each for each in self.completions if each.decision == "completed"), None)
+        return next((each for each in self.completions if each.decision == COMPLETED), None)
 
     @cached_property
     def final_answers(self) -> list[Request]:

@@ -16,6 +16,7 @@ from conformance.evidence.history import (
     StopReturned,
 )
 from conformance.evidence.payloads import Payloads
+from conformance.evidence.protocol import ACCEPTED
 from fake_backend.records import (
     AnswerSent,
     BodyEnded,
@@ -62,7 +63,7 @@ class Index:
                 request.lines.append(record)
                 request.data_began = min(place, request.data_began)
                 run.lines.append(record)
-                if record.decision == "accepted":
+                if record.decision == ACCEPTED:
                     run.changes.append(record)
             case RequestStarted(request=number, run_id=run_id):
                 request = self.requests[number] = Request(record, place)

@@ -21,6 +21,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from conformance.evidence.exchanges import MOST_AROUND_AN_EVENT, last_after
+from conformance.evidence.protocol import ACCEPTED, DUPLICATE
 from fake_backend.records import LineReceived
 
 if TYPE_CHECKING:
@@ -100,11 +101,11 @@ class Losses:
 
     def _find_missing(self, sender: Sender) -> list[EnqueueCalled]:
         run = self._index.run(sender.run_id)
-        there = [line for line in run.lines if line.decision == "accepted" or self._is_blameless_duplicate(run, line)]
+        there = [line for line in run.lines if line.decision == ACCEPTED or self._is_blameless_duplicate(run, line)]
         return self._payloads.without(sender.accepted, there)
 
     def _is_blameless_duplicate(self, run: Run, line: LineReceived) -> bool:
-        if line.decision != "duplicate" or line.seq is None:
+        if line.decision != DUPLICATE or line.seq is None:
             return False
         if run.first_taken.get(line.seq, math.inf) < line.time:
             return False  # its own earlier line; or another's, under a number that was given twice
@@ -162,7 +163,7 @@ class Losses:
                 sent = [line for each in attempts for line in each.lines]
             elif wrong.kind in {"sync", "completion"}:
                 attempts, until = [each for each in run.requests if each.began > wrong.ended], math.inf
-                sent = [line for each in attempts for line in each.lines if line.decision == "duplicate"]
+                sent = [line for each in attempts for line in each.lines if line.decision == DUPLICATE]
             else:
                 continue
             excused |= {self._payloads.content(line.event) for line in sent if line.event is not None}
@@ -231,4 +232,4 @@ def _may_seem_delivered(request: Request) -> bool:
     if request.kind not in {"data", "unknown"}:
         return False
     is_unread = request.kind == "unknown" or request.last_told is None
-    return is_unread or any(line.decision != "accepted" for line in request.lines)
+    return is_unread or any(line.decision != ACCEPTED for line in request.lines)

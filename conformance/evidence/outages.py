@@ -23,6 +23,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, TypeAlias
 
 from conformance.evidence.history import BackendCameUp, BackendWentDown, NetworkTrouble
+from conformance.evidence.protocol import ACCEPTED, CONFLICT, PRESENT, REFUSALS
 from fake_backend.faults import CloseOnReuse, Down, IdleCut
 from fake_backend.records import FaultStruck
 
@@ -35,8 +36,7 @@ if TYPE_CHECKING:
 
 Interval: TypeAlias = "tuple[float, float]"
 
-_TAKEN = frozenset({"accepted", "duplicate"})
-_REFUSALS = frozenset({400, 409, 413})
+_NOT_TAKEN = REFUSALS | {CONFLICT}
 _TOLERANCE = 0.1
 _LEAST_TOLERANCE = 0.25
 _JITTER = 1.25
@@ -111,7 +111,7 @@ class Outages:
 
     def went_well(self, request: Request) -> bool:
         """Whether a sender surely knows that all of a request succeeded, and so has nothing to wait for."""
-        was_taken = all(line.decision in _TAKEN for line in request.lines)
+        was_taken = all(line.decision in PRESENT for line in request.lines)
         all_of_it = request.kind != "data" or (was_taken and request.last_told == request.highest_seq)
         return request.succeeded and all_of_it and request.kind != "unknown" and self.was_heard(request)
 
@@ -162,11 +162,11 @@ class Outages:
         began = request.started.time
         ended = min(request.ended_at, began + self.longest_attempt)
         if self.went_well(request):
-            moved = any(each.decision == "accepted" for each in request.lines)
+            moved = any(each.decision == ACCEPTED for each in request.lines)
             return (began, ended) if moved or request.faults or request.completions else None
         if not request.faults and self.is_calm(began, ended):
             if request.answer is not None:
-                if request.answer.status in _REFUSALS and not refusals_count:
+                if request.answer.status in _NOT_TAKEN and not refusals_count:
                     return None
             elif request.broken is None or request.broken.cause == "client-disconnected":
                 return None  # nobody kept it from being finished but its sender

@@ -1,4 +1,4 @@
-"""Events and answers by what is in them: which events are equal, how large one is, how far an answer says it got."""
+"""Events by what is in them: which are equal, and how large one is."""
 
 from __future__ import annotations
 
@@ -215,22 +215,3 @@ def _numbers_alike(value: Any) -> Any:
             return int(value)
         case _:
             return value
-
-
-def read_last(body: str) -> int | None:
-    """Return the `last_accepted_seq` of an answer's body, if it is there beyond doubt."""
-    last = _read_object(body).get("last_accepted_seq")
-    return last if isinstance(last, int) and not isinstance(last, bool) and last >= 0 else None
-
-
-def is_backends_own_error(body: str) -> bool:
-    """Whether an answer's body has the protocol's own form of an error: a JSON object with a string `error`."""
-    return isinstance(_read_object(body).get("error"), str)
-
-
-def _read_object(body: str) -> dict[str, Any]:
-    try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return answer if isinstance(answer, dict) else {}

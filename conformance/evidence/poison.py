@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from conformance.evidence.exchanges import MOST_AROUND_AN_EVENT
+from conformance.evidence.protocol import PRESENT, REFUSALS, REFUSED, REFUSED_BY_ITSELF, TOO_LARGE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from conformance.evidence.history import EnqueueCalled
     from conformance.evidence.payloads import Payloads
 
-_REFUSED = frozenset({400, 413})
-_TAKEN = frozenset({"accepted", "duplicate"})
-_REFUSED_BY_ITSELF = frozenset({"too-large", "refused", "invalid"})
 _TIMES_THAT_PROVE_POISON = 2
 _NOTHING: Mapping[str, float] = MappingProxyType({})
 
@@ -50,7 +48,7 @@ class Poison:
             seeming: Since when events, by their content, may have seemed delivered to their sender that were not.
         """
         content = self._payloads.content
-        for_its_content = {content(line.event) for line in run.lines if line.decision == "refused"}
+        for_its_content = {content(line.event) for line in run.lines if line.decision == REFUSED}
         found = set()
         for sender in run.senders:
             if for_its_content:
@@ -72,7 +70,7 @@ class Poison:
     def _arrivals(self, run: Run) -> dict[str, float]:
         """When the backend first had an event, by its content."""
         content = self._payloads.content
-        return {content(line.event): line.time for line in reversed(run.lines) if line.decision in _TAKEN}
+        return {content(line.event): line.time for line in reversed(run.lines) if line.decision in PRESENT}
 
     def _seeming_arrivals(self, run: Run) -> dict[str, float]:
         """When a sender was first told of an event that the backend has it, be it true or not."""
@@ -90,7 +88,7 @@ class Poison:
         refusals = [
             request
             for request in run.requests
-            if request.status in _REFUSED and not any(line.decision in _REFUSED_BY_ITSELF for line in request.lines)
+            if request.status in REFUSALS and not any(line.decision in REFUSED_BY_ITSELF for line in request.lines)
         ]
         if not refusals:
             return set()
@@ -112,8 +110,8 @@ class Poison:
 
 
 def _smallest_that_is_too_large(run: Run) -> float:
-    too_large = [line.size for line in run.lines if line.decision == "too-large"]
-    unread = [each for each in run.requests if each.status in _REFUSED and each.kind == "unknown"]
+    too_large = [line.size for line in run.lines if line.decision == TOO_LARGE]
+    unread = [each for each in run.requests if each.status in REFUSALS and each.kind == "unknown"]
     is_proven = len(too_large) + len(unread) >= _TIMES_THAT_PROVE_POISON
     return min(too_large, default=math.inf) if is_proven else math.inf
 

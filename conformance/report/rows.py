@@ -22,6 +22,7 @@ from conformance.evidence.history import (
     StopReturned,
     StrayRequest,
 )
+from conformance.evidence.protocol import COMPLETE, PRESENT, SUCCESS
 from conformance.report.model import Moment
 from fake_backend.records import (
     AnswerSent,
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
 _WORDS_OF_A_MOMENT = 3
 _LABEL = 42
 _A_PAUSE = 1.0
-_SUCCESS = range(200, 300)
 _BROKEN = {"fault": "no answer", "client-disconnected": "given up", "shutdown": "cut off as the backend goes"}
 
 
@@ -127,10 +127,10 @@ class Teller:
             case RequestStarted():
                 return "request", "sender", "backend", "plain", self._request(first)
             case LineReceived():
-                is_bad = first.decision not in {"accepted", "duplicate"}
+                is_bad = first.decision not in PRESENT
                 return "lines", "backend", None, "bad" if is_bad else "plain", _lines(draft)
             case CompletionReceived():
-                is_good = first.decision in {"completed", "already-complete"}
+                is_good = first.decision in COMPLETE
                 at = "no number" if first.final_seq is None else first.final_seq
                 label = f"completion at {at}: {first.decision}"
                 return "completion", "backend", None, "good" if is_good else "bad", label
@@ -181,7 +181,7 @@ class Teller:
         if told is not None:
             number = f", acknowledges {told}" if succeeded else f", has {told}"
         else:
-            number = ", no number told" if sent.status in _SUCCESS else ""
+            number = ", no number told" if sent.status in SUCCESS else ""
         label = f"{sent.request}: {sent.status}{number}{asked}"
         return "answer", "backend", "sender", "good" if succeeded else "bad", label
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from conformance.evidence.protocol import ACCEPTED, CONFLICT, CONTENT_TOO_LARGE, DUPLICATE, REFUSALS, SUCCESS
 from fake_backend.faults import Duplicate
 from fake_backend.records import LineReceived
 
@@ -13,11 +14,6 @@ if TYPE_CHECKING:
     from conformance.evidence.facts import Facts
     from conformance.rules.findings import Findings
     from fake_backend.records import StateSet
-
-_SUCCESS = range(200, 300)
-_CONFLICT = 409
-_TOO_LARGE = 413
-_REFUSED = frozenset({400, 413})
 
 
 def nothing_is_lost(facts: Facts, found: Findings) -> None:
@@ -111,12 +107,12 @@ def _is_taken_too_late(facts: Facts, run: Run, line: LineReceived, other: LineRe
     """
     earlier, later = sorted((facts.index.requests[each.request] for each in (line, other)), key=lambda each: each.began)
     taken = line if line.request == earlier.number else other
-    if earlier.answer is not None and earlier.answer.status == _CONFLICT and earlier.last_told is not None:
+    if earlier.answer is not None and earlier.answer.status == CONFLICT and earlier.last_told is not None:
         return earlier.last_told > earlier.highest_seq  # it was told that nothing was taken, and by whom the rest was
     refusals = [
         each
         for each in run.requests
-        if each.answer is not None and each.answer.status in _REFUSED and earlier.began < each.ended < later.data_began
+        if each.answer is not None and each.answer.status in REFUSALS and earlier.began < each.ended < later.data_began
     ]
     if any(facts.index.is_before(each.answer, taken) for each in refusals):
         return True  # whatever number it is told after that, it has given each of them twice
@@ -142,10 +138,10 @@ def order_is_kept(facts: Facts, found: Findings) -> None:
         seen = set()
         for line in run.lines:
             key = facts.content(line.event)
-            if line.decision == "duplicate" and run.states:
+            if line.decision == DUPLICATE and run.states:
                 # Another writer's number, under which the backend seemed to have it; nobody knows what comes of that.
                 seen.add(key)
-            elif line.decision == "accepted" and key in order and key not in seen:
+            elif line.decision == ACCEPTED and key in order and key not in seen:
                 seen.add(key)
                 first_time.append((order[key], line))
         found.count(max(len(first_time) - 1, 0))
@@ -169,7 +165,7 @@ def a_prefix_is_kept(facts: Facts, found: Findings) -> None:
             if last is None or first is None or last < first or not _says_a_prefix(request):
                 continue
             # What a 413 left unread isn't in the records, but there was something.
-            is_limit = request.answer is not None and request.answer.status == _TOO_LARGE
+            is_limit = request.answer is not None and request.answer.status == CONTENT_TOO_LARGE
             if last >= request.highest_seq and not is_limit:
                 continue
             found.count()
@@ -189,7 +185,7 @@ def a_prefix_is_kept(facts: Facts, found: Findings) -> None:
 
 
 def _says_a_prefix(request: Request) -> bool:
-    return request.answer is not None and (request.answer.status in _SUCCESS or request.answer.status in _REFUSED)
+    return request.answer is not None and (request.answer.status in SUCCESS or request.answer.status in REFUSALS)
 
 
 def _check_that_the_rest_was_sent(facts: Facts, run: Run, request: Request, found: Findings) -> None:
@@ -261,7 +257,7 @@ def _duplicates_told(request: Request) -> list[LineReceived]:
     return [
         line
         for line in request.lines
-        if (all_of_them or line.decision == "duplicate") and (line.seq or 0) <= (request.last_told or 0)
+        if (all_of_them or line.decision == DUPLICATE) and (line.seq or 0) <= (request.last_told or 0)
     ]
 
 
@@ -271,7 +267,7 @@ def success_without_a_number_is_no_acknowledgement(facts: Facts, found: Findings
         missing = facts.losses.of(sender)
         for request in run.requests:
             answer = request.answer
-            if answer is None or answer.status not in _SUCCESS or request.last_told is not None:
+            if answer is None or answer.status not in SUCCESS or request.last_told is not None:
                 continue
             found.count()
             if missing and not facts.outages.excuse(sender):

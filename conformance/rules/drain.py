@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from conformance.evidence.protocol import COMPLETE, COMPLETED, CONFLICT, MISMATCH, PRESENT
 from fake_backend.faults import Partial, Status
 from fake_backend.records import RequestStarted
 
@@ -19,7 +20,6 @@ _LEAST_TOLERANCE = 0.25
 _NOT_SPINNING = 10
 _THE_WHOLE, _MOST_OF_IT = 0.9, 0.5
 _ENOUGH_TO_KNOW = 3
-_CONFLICT = 409
 
 
 def stop_delivers_and_completes(facts: Facts, found: Findings) -> None:
@@ -130,7 +130,7 @@ def the_report_is_true(facts: Facts, found: Findings) -> None:
         # What it is not to blame for it may take for delivered: the backend said so, or seemed to.
         at_most = len(sender.accepted) - len(_without_altered(facts, run, facts.losses.of(sender)))
         unanswered = sum(
-            line.decision in {"accepted", "duplicate"} and (line.seq or 0) > _told_by(facts, request, returned.time)
+            line.decision in PRESENT and (line.seq or 0) > _told_by(facts, request, returned.time)
             for request in run.requests
             for line in request.lines
         )
@@ -158,7 +158,7 @@ def _was_moved(facts: Facts, sender: Sender, run: Run) -> bool:
 def _check_completion_claim(facts: Facts, sender: Sender, run: Run, found: Findings) -> None:
     returned = sender.returns[0]
     completions = facts.index.completions_of(sender, run)
-    completed = next((each for each in completions if each.decision == "completed"), None)
+    completed = next((each for each in completions if each.decision == COMPLETED), None)
     complete_at_all = run.completed is not None or any(state.complete for state in run.states)
     claims = returned.report is not None and returned.report.completed
     if claims and not complete_at_all and not _was_misled(run):
@@ -170,7 +170,7 @@ def _check_completion_claim(facts: Facts, sender: Sender, run: Run, found: Findi
 def _was_confirmed(facts: Facts, completion: CompletionReceived) -> bool:
     """Whether the sender surely knows that a completion took effect."""
     request = facts.index.requests[completion.request]
-    is_done = completion.decision in {"completed", "already-complete"}
+    is_done = completion.decision in COMPLETE
     return is_done and request.succeeded and facts.outages.was_heard(request)
 
 
@@ -282,7 +282,7 @@ def a_lost_completion_settles(facts: Facts, found: Findings) -> None:
     for sender, run in facts.index.pairs():
         for completion in facts.index.completions_of(sender, run):
             request = facts.index.requests[completion.request]
-            if completion.decision != "completed" or request.succeeded:
+            if completion.decision != COMPLETED or request.succeeded:
                 continue
             found.count()
             later = [each for each in run.requests if each.began > request.began]
@@ -306,7 +306,7 @@ def a_lost_completion_settles(facts: Facts, found: Findings) -> None:
 def _is_settled(facts: Facts, later: list[Request]) -> bool:
     """Whether one of the requests after a completion surely told that all had been taken."""
     return any(
-        completion.decision in {"completed", "already-complete"} and _was_confirmed(facts, completion)
+        completion.decision in COMPLETE and _was_confirmed(facts, completion)
         for request in later
         for completion in request.completions
     )
@@ -318,7 +318,7 @@ def a_refused_completion_leads_on(facts: Facts, found: Findings) -> None:
         refused = [
             each
             for each in facts.index.completions_of(sender, run)
-            if each.decision == "mismatch" and not _may_be_lost(facts, facts.index.requests[each.request].answer)
+            if each.decision == MISMATCH and not _may_be_lost(facts, facts.index.requests[each.request].answer)
         ]
         if not refused:
             continue
@@ -368,7 +368,7 @@ def a_complete_run_is_final(facts: Facts, found: Findings) -> None:
 
 def _tells_that_it_is_complete(request: Request) -> bool:
     """Whether a request is answered as one to a complete run: a limit that it passes, for one, is told before that."""
-    return not request.faults and (request.status == _CONFLICT or bool(request.completions))
+    return not request.faults and (request.status == CONFLICT or bool(request.completions))
 
 
 def a_handoff_leaves_the_run_open(facts: Facts, found: Findings) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from conformance.evidence.describe import describe_fault
 from conformance.evidence.history import BackendCameUp, NetworkTrouble
+from conformance.evidence.protocol import NEVER_TAKEN, REFUSALS, TRANSIENT
 from conformance.rules.streaks import most_within, pairs_alike, rows_of_failures
 from fake_backend.faults import Stall
 
@@ -15,11 +16,9 @@ if TYPE_CHECKING:
     from conformance.evidence.facts import Facts
     from conformance.rules.findings import Findings
 
-TRANSIENT_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 _ATTEMPTS_AT_MOST = 10
 _DELAYS = 10
 _REQUESTS_AFTER_A_FINAL_ANSWER = 2
-_REFUSED = frozenset({400, 413})
 _REFUSALS_OF_A_POISON = 5
 _ENOUGH_TO_TELL = 3
 _LONG_ENOUGH = 30
@@ -177,12 +176,12 @@ def final_answers_are_final(facts: Facts, found: Findings) -> None:
 def poison_is_singled_out(facts: Facts, found: Findings) -> None:
     """RTY-7: one event that the backend never takes does not hold up those behind it for ever."""
     for sender, run in facts.index.pairs():
-        refused = [line for line in run.lines if line.decision in {"too-large", "refused"}]
+        refused = [line for line in run.lines if line.decision in NEVER_TAKEN]
         if not refused:
             continue
         found.count()
         behind = facts.losses.of(sender)
-        told = [line for line in refused if facts.index.requests[line.request].status in _REFUSED]
+        told = [line for line in refused if facts.index.requests[line.request].status in REFUSALS]
         # To find it takes a few refusals of each; more than that is no search.
         poisons = len([call for call in sender.accepted if facts.poison.includes(run, call)])
         is_stuck = len(told) > _REFUSALS_OF_A_POISON * max(poisons, 1) + len(sender.accepted) // 10
@@ -275,7 +274,7 @@ def _had_time(facts: Facts, sender: Sender, since: float) -> bool:
 
 def _is_transient_failure(request: Request) -> bool:
     if request.answer is not None:
-        return request.answer.status in TRANSIENT_STATUSES or request.is_final_by_a_proxy
+        return request.answer.status in TRANSIENT or request.is_final_by_a_proxy
     return request.broken is not None
 
 

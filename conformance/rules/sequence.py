@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from conformance.evidence.exchanges import last_after
 from conformance.evidence.knowledge import Knowledge, is_answered_in_time
+from conformance.evidence.protocol import CONFLICT, REFUSALS
 from fake_backend.faults import Latency, Stall
 
 if TYPE_CHECKING:
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     from conformance.evidence.facts import Facts
     from conformance.rules.findings import Findings
 
-_CONFLICT = 409
-_REFUSED = frozenset({400, 413})
 _GIVEN_UP = 0.9
 _READ = frozenset({"after-accept", "in-answer"})
 
@@ -56,7 +55,7 @@ def rebases_on_conflict(facts: Facts, found: Findings) -> None:
     for run in facts.index.runs.values():
         knowledge = facts.knowledge(run)
         for request in run.requests:
-            if request.answer is None or request.answer.status != _CONFLICT or request.last_told is None:
+            if request.answer is None or request.answer.status != CONFLICT or request.last_told is None:
                 continue
             following = knowledge.next_window(request)
             if following is None or following.first_seq is None:
@@ -75,7 +74,7 @@ def rebases_on_conflict(facts: Facts, found: Findings) -> None:
 def keeps_numbers_while_in_doubt(facts: Facts, found: Findings) -> None:
     """SEQ-3: after an ambiguous attempt an event keeps its number until the backend has said otherwise."""
     for run in facts.index.runs.values():
-        refusals = [each for each in run.requests if each.answer is not None and each.answer.status in _REFUSED]
+        refusals = [each for each in run.requests if each.answer is not None and each.answer.status in REFUSALS]
         earlier: dict[str, tuple[Request, int, int]] = {}
         for request in facts.knowledge(run).windows:
             found.count(request.last_told is None)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from conformance.evidence.protocol import ACCEPTED, COMPLETED, REDIRECTS, SERVER_ERRORS, SUCCESS, TRY_AGAIN
 from fake_backend.faults import Status
 
 if TYPE_CHECKING:
@@ -18,11 +19,6 @@ if TYPE_CHECKING:
 
     from conformance.evidence.exchanges import Request, Run
     from conformance.evidence.facts import Facts
-
-_SUCCESS = range(200, 300)
-_REDIRECT = range(300, 400)
-_SERVER_ERROR = range(500, 600)
-_TRY_AGAIN = frozenset({408, 429})
 
 
 @dataclass(slots=True)
@@ -97,16 +93,16 @@ def most_within(row: Row, seconds: float) -> list[Request]:
 
 def _got_nowhere(request: Request) -> bool:
     """Whether a request failed in a way that may pass, and nothing of it was taken."""
-    moved = any(line.decision == "accepted" for line in request.lines)
-    if moved or any(each.decision == "completed" for each in request.completions):
+    moved = any(line.decision == ACCEPTED for line in request.lines)
+    if moved or any(each.decision == COMPLETED for each in request.completions):
         return False
     if request.answer is None:
         return True
     status = request.answer.status
-    if status in _SUCCESS:
+    if status in SUCCESS:
         took_nothing = request.kind == "data" and (request.last_told or 0) < (request.first_seq or 0)
         return request.last_told is None or took_nothing
-    return status in _REDIRECT or status in _SERVER_ERROR or status in _TRY_AGAIN
+    return status in REDIRECTS or status in SERVER_ERRORS or status in TRY_AGAIN
 
 
 def _told_nothing_new(request: Request) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from conformance.evidence.exchanges import MOST_AROUND_AN_EVENT, last_after
 from conformance.evidence.history import BackendWentDown, NetworkTrouble
 from conformance.evidence.losses import wrong_answers
+from conformance.evidence.protocol import OK, PRESENT, REFUSALS
 from fake_backend.records import LineReceived
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from conformance.rules.findings import Findings
 
 _REQUESTS_BESIDES_WINDOWS = 2
-_OK = 200
-_REFUSED = frozenset({400, 413})
 
 
 def windows_keep_their_limits(facts: Facts, found: Findings) -> None:
@@ -163,7 +162,7 @@ def _may_have_left(facts: Facts, run: Run, time: float) -> int:
     refusals = [
         request
         for request in run.requests
-        if request.answer is not None and request.answer.status in _REFUSED and request.ended_at <= time
+        if request.answer is not None and request.answer.status in REFUSALS and request.ended_at <= time
     ]
     wrong = [request for request, _ in wrong_answers(facts.index, run) if request.ended_at <= time]
     count, stands_at = len(refusals) + len(wrong) * facts.settings.max_window_events, 0
@@ -187,7 +186,7 @@ def _check_that_it_was_full(
         for request in knowledge.windows
         if request.succeeded and knowledge.was_surely_heard_by(request, call.time)
         for line in request.lines
-        if (line.seq or 0) <= (request.last_told or 0) and line.decision in {"accepted", "duplicate"}
+        if (line.seq or 0) <= (request.last_told or 0) and line.decision in PRESENT
     ]
     accepted = [each for each in sender.accepted if each.call < call.call]
     held = facts.payloads.without(accepted, settled)
@@ -271,5 +270,5 @@ def _something_went_wrong(facts: Facts) -> bool:
     return (
         bool(facts.index.of(BackendWentDown) or facts.index.of(NetworkTrouble))
         or any(request.faults for request in facts.index.requests.values())
-        or any(request.answer is None or request.answer.status != _OK for request in facts.index.requests.values())
+        or any(request.answer is None or request.answer.status != OK for request in facts.index.requests.values())
     )

@@ -7,22 +7,19 @@ from typing import TYPE_CHECKING
 
 from conformance.evidence.alterations import difference
 from conformance.evidence.history import StrayRequest
+from conformance.evidence.protocol import COMPLETION_TYPE, CONTENT_TYPE, IGNORED, REDIRECTS, TOO_LARGE
 
 if TYPE_CHECKING:
     from conformance.evidence.facts import Facts
     from conformance.rules.findings import Findings
     from fake_backend.records import LineReceived
 
-_COMPLETION = '"_posthog/stream_complete"'
-_CONTENT_TYPE = "application/x-ndjson"
-_REDIRECTS = range(300, 400)
-
 
 def one_object_a_line(facts: Facts, found: Findings) -> None:
     """WIRE-1: every line is one JSON object of `seq` and `event`."""
     for run in facts.index.runs.values():
         for line in run.lines:
-            if line.decision == "too-large" or _is_completion(line):  # the one is not read to its end
+            if line.decision == TOO_LARGE or _is_completion(line):  # the one is not read to its end
                 continue
             found.count()
             if not line.well_formed:
@@ -31,7 +28,7 @@ def one_object_a_line(facts: Facts, found: Findings) -> None:
 
 def _is_completion(line: LineReceived) -> bool:
     """Whether it is a completion that a fault left unread; one that was read has a record of its own."""
-    return line.decision == "ignored" and line.raw is not None and _COMPLETION in line.raw
+    return line.decision == IGNORED and line.raw is not None and f'"{COMPLETION_TYPE}"' in line.raw
 
 
 def token_and_type_on_every_request(facts: Facts, found: Findings) -> None:
@@ -49,10 +46,10 @@ def token_and_type_on_every_request(facts: Facts, found: Findings) -> None:
                 f"not 'Bearer {token}'",
                 started,
             )
-        if (started.content_type or "").split(";")[0].strip().lower() != _CONTENT_TYPE:
+        if (started.content_type or "").split(";")[0].strip().lower() != CONTENT_TYPE:
             found.violate(
                 f"request {request.number} ({request.kind}) says Content-Type {started.content_type!r}, "
-                f"not {_CONTENT_TYPE!r}",
+                f"not {CONTENT_TYPE!r}",
                 started,
             )
 
@@ -94,7 +91,7 @@ def token_stays_at_its_origin(facts: Facts, found: Findings) -> None:
     redirects = [
         request.answer
         for request in facts.index.requests.values()
-        if request.answer is not None and request.answer.status in _REDIRECTS
+        if request.answer is not None and request.answer.status in REDIRECTS
     ]
     found.count(len(redirects))
     for stray in facts.index.of(StrayRequest):

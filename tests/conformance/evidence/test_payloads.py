@@ -1,4 +1,4 @@
-"""What is read from events and answers: their sizes in any writer's hand, and how far an answer says it got."""
+"""What is read from events: their contents, and their sizes in any writer's hand."""
 
 from __future__ import annotations
 
