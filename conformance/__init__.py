@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from conformance.errors import AdapterError, ConformanceError, SuiteError, UnknownRuleError
+    from conformance.errors import AdapterError, ConformanceError, CouldNotJudgeError, SuiteError, UnknownRuleError
     from conformance.evidence.history import History
     from conformance.evidence.settings import Settings
     from conformance.judging.judge import check, judge
@@ -30,6 +30,7 @@ __all__ = [
     "RULES",
     "AdapterError",
     "ConformanceError",
+    "CouldNotJudgeError",
     "Findings",
     "History",
     "Judgement",
@@ -52,7 +53,7 @@ __all__ = [
 ]
 
 _EXPORTS = {
-    "conformance.errors": ("AdapterError", "ConformanceError", "SuiteError", "UnknownRuleError"),
+    "conformance.errors": ("AdapterError", "ConformanceError", "CouldNotJudgeError", "SuiteError", "UnknownRuleError"),
     "conformance.evidence.history": ("History",),
     "conformance.evidence.settings": ("Settings",),
     "conformance.judging.judge": ("check", "judge"),

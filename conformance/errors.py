@@ -23,5 +23,25 @@ class SuiteError(ConformanceError):
     """The suite contradicts itself: a scenario names a rule that doesn't exist, or expects what it can't."""
 
 
-class AdapterError(ConformanceError):
+class CouldNotJudgeError(ConformanceError):
+    """A sender could not be judged: neither did it conform, nor did it break a rule; the message says why.
+
+    Every world raises it, whatever ended the performance, and keeps that as its cause.
+
+    Args:
+        message: Why.
+        name: The name of the error that it began as; its own if none is given.
+    """
+
+    def __init__(self, message: str, *, name: str | None = None) -> None:
+        super().__init__(message)
+        self._name = name
+
+    @property
+    def reason(self) -> str:
+        """The name of the error that it began as, and the message: `DeadlockError: deadlock at 3.0 s: …`."""
+        return f"{self._name or type(self).__name__}: {self}"
+
+
+class AdapterError(CouldNotJudgeError):
     """The sender could not be plugged in, or broke the contract of a factory; the message says how."""

@@ -19,12 +19,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.errors import AdapterError
+from conformance.errors import CouldNotJudgeError
 from conformance.evidence.describe import in_words
 from conformance.judging.judge import contradictions
 from conformance.judging.target import Target, target_of_command, target_of_factory
 from conformance.scenarios import SCENARIOS
-from conformance.simulation import SimulationError
 
 if TYPE_CHECKING:
     from conformance.evidence.history import History
@@ -60,8 +59,8 @@ class SenderConformance:
         try:
             history = target.world.perform(scenario, target.factory)
             broken = contradictions(history, scenario, target.capabilities)
-        except (AdapterError, SimulationError) as error:
-            pytest.fail(f"{scenario.story}\n\nIt could not be judged.\n{type(error).__name__}: {error}", pytrace=False)
+        except CouldNotJudgeError as error:
+            pytest.fail(f"{scenario.story}\n\nIt could not be judged.\n{error.reason}", pytrace=False)
         if broken:
             told = "\n\n".join(_in_words(violation, history) for violation in broken)
             pytest.fail(f"{scenario.story}\n\n{told}", pytrace=False)

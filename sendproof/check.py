@@ -20,7 +20,6 @@ from conformance.judging.target import AT_A_TIME, target_of_command, target_of_n
 from conformance.report import write_reports
 from conformance.rules.catalogue import RULES, Level, rule_of
 from conformance.scenarios import SCENARIOS
-from conformance.simulation import SimulationError
 from fake_backend import FakeBackendError
 from sendproof.exit_status import ExitStatus, give_up
 from sendproof.explain import explain
@@ -215,7 +214,7 @@ def check(
             verdicts = _judge(target, selected, scenarios)
     except KnownFailuresError as error:
         give_up(f"The list of known failures can't be read: {error}.")
-    except (ConformanceError, SimulationError, FakeBackendError) as error:
+    except (ConformanceError, FakeBackendError) as error:
         give_up(f"The sender could not be judged: {error}")
     wrong = note_known_failures(verdicts, known)
     is_simulated = isinstance(target.world, SimulatedWorld)

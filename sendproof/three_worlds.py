@@ -56,8 +56,7 @@ def compare_worlds(
 
     Raises:
         ToxiproxyError: There is no Toxiproxy at the URL.
-        AdapterError: The sender is none.
-        SimulationError: It does what can't be simulated.
+        CouldNotJudgeError: The sender is none, or does what can't be simulated.
     """
     with needs_toxiproxy():
         from conformance.harness.toxiproxy import toxiproxy_world  # noqa: PLC0415 - an extra

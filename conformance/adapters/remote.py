@@ -228,9 +228,9 @@ class Adapter:
         oldest = waiting[0] if waiting else None
         if oldest is not None:
             what += f", while {oldest.kind} waited for its answer"
-        self._fail(what, asked=oldest, got=got)
+        failure = str(self._fail(what, asked=oldest, got=got))
         for asked in waiting:
-            _tell(asked, AdapterError(self._failure))
+            _tell(asked, AdapterError(failure))
 
 
 def _tell(asked: _Asked, answer: bytes | AdapterError) -> None:

@@ -31,7 +31,8 @@ class AdapterWorld:
         """Perform a scenario, and put what its adapter wrote to its standard error into the history.
 
         Raises:
-            AdapterError: A sender broke the contract of a factory, or its adapter the protocol.
+            CouldNotJudgeError: A sender broke the contract of a factory, or its adapter the protocol; or the backend
+                failed.
         """
         with factory.lend() as lent:
             history = self._sockets.perform_with(lent, scenario)

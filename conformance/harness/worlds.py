@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import random
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import structs
 
+from conformance.errors import CouldNotJudgeError
 from conformance.evidence.history import CutShort, EnqueueCalled
 from conformance.harness.in_process import maker_of
 from conformance.harness.scenario import Stage
-from conformance.simulation import LinkConditions, simulate
+from conformance.simulation import LinkConditions, SimulationError, simulate
+from fake_backend import FakeBackendError
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping
+    from collections.abc import Coroutine, Iterator, Mapping
 
     from conformance.evidence.history import History, WorldName
     from conformance.evidence.settings import Settings
@@ -36,7 +39,11 @@ class World(Protocol):
         ...
 
     def perform(self, scenario: Scenario, factory: Any) -> History:
-        """Perform a scenario with senders of a factory that suits this world, and give the history."""
+        """Perform a scenario with senders of a factory that suits this world, and give the history.
+
+        Raises:
+            CouldNotJudgeError: The sender broke the contract of a factory, or what it is performed in failed.
+        """
         ...
 
 
@@ -53,8 +60,8 @@ class SimulatedWorld:
         """Perform a scenario; a second time if a call seemed to block, as the machine may have been busy elsewhere.
 
         Raises:
-            AdapterError: The sender broke the contract of a factory.
-            SimulationError: The sender did what can't be simulated, waited for what can't come, or spins.
+            CouldNotJudgeError: The sender broke the contract of a factory, did what can't be simulated, waited for what
+                can't come, or spins.
         """
         history = perform_simulated(scenario, factory, conditions=_NEARBY, seed=scenario.name)
         if not _blocked(history):
@@ -98,8 +105,8 @@ def perform_simulated(
     the same to the byte each time.
 
     Raises:
-        AdapterError: The sender broke the contract of a factory.
-        SimulationError: The sender did what can't be simulated, waited for what can't come, or spins.
+        CouldNotJudgeError: The sender broke the contract of a factory, did what can't be simulated, waited for what
+            can't come, or spins.
     """
     stage = Stage(scenario, maker_of(factory), scale=1.0, watches_real_time=watches_real_time)
 
@@ -110,7 +117,8 @@ def perform_simulated(
     state = random.getstate()
     random.seed(seed)
     try:
-        simulate(main, conditions=conditions, seed=seed)
+        with _translated():
+            simulate(main, conditions=conditions, seed=seed)
     finally:
         random.setstate(state)
     return stage.history(world="simulated", began=0.0, round_trip=_round_trip(conditions, stage.settings), slack=0.0)
@@ -151,7 +159,7 @@ class TcpWorld:
         """Perform a scenario.
 
         Raises:
-            AdapterError: The sender broke the contract of a factory.
+            CouldNotJudgeError: The sender broke the contract of a factory, or the backend or a proxy failed.
         """
         return self.perform_with(maker_of(factory), scenario)
 
@@ -159,14 +167,27 @@ class TcpWorld:
         """Perform a scenario with senders that are made in another way than by a factory of this process.
 
         Raises:
-            AdapterError: A sender did what isn't agreed.
+            CouldNotJudgeError: A sender did what isn't agreed, or the backend or a proxy failed.
         """
         stage = self._stage(scenario, make_sender)
-        began = asyncio.run(_perform(scenario, stage, patience=self.patience))
+        with _translated():
+            began = asyncio.run(_perform(scenario, stage, patience=self.patience))
         return stage.history(world=self.name, began=began, round_trip=self.round_trip, slack=self.slack)
 
     def _stage(self, scenario: Scenario, make_sender: SenderMaker) -> Stage:
         return Stage(scenario, make_sender, scale=self.scale)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Raise what ends a performance as a `CouldNotJudgeError`, whichever part it comes from; an `AdapterError` is one.
+
+    Nothing else is: an error of the suite or of a script is one to fix.
+    """
+    try:
+        yield
+    except (SimulationError, FakeBackendError) as error:
+        raise CouldNotJudgeError(str(error), name=type(error).__name__) from error
 
 
 async def _perform(scenario: Scenario, stage: Stage, *, patience: float | None = None) -> float:

@@ -9,11 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from conformance.errors import AdapterError
+from conformance.errors import CouldNotJudgeError
 from conformance.judging.judge import contradictions
 from conformance.judging.verdicts import Judgement
-from conformance.simulation import SimulationError
-from fake_backend import FakeBackendError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -88,8 +86,8 @@ def compare(
     def outcome(world: World, scenario: Scenario) -> Outcome:
         try:
             history = world.perform(scenario, factory)
-        except (AdapterError, SimulationError, FakeBackendError) as error:
-            return Outcome(error=f"{type(error).__name__}: {error}")
+        except CouldNotJudgeError as error:
+            return Outcome(error=error.reason)
         broken = contradictions(history, scenario, capabilities)
         return Outcome(history=history, violations=tuple(each for each in broken if each.rule in rules))
 

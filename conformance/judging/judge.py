@@ -12,15 +12,13 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from conformance.errors import AdapterError, SuiteError, UnknownScenarioError
+from conformance.errors import AdapterError, CouldNotJudgeError, SuiteError, UnknownScenarioError
 from conformance.evidence.facts import Facts
 from conformance.evidence.history import AdapterSaid, CutShort
 from conformance.judging.verdicts import Failure, Verdict, Verdicts
 from conformance.rules.catalogue import RULES, Level, rule_of
 from conformance.rules.findings import Findings, Violation
 from conformance.scenarios import SCENARIOS
-from conformance.simulation import SimulationError
-from fake_backend import FakeBackendError
 from fake_backend.spelling import did_you_mean
 
 if TYPE_CHECKING:
@@ -149,11 +147,11 @@ def judge(
             return scenario
         try:
             history = history_of(scenario)
-        except (AdapterError, SimulationError, FakeBackendError) as error:
+        except CouldNotJudgeError as error:
             with noting:
                 errors_in_a_row += 1
                 for verdict in attacked:
-                    verdict.note_error(scenario, f"{type(error).__name__}: {error}")
+                    verdict.note_error(scenario, error.reason)
         else:
             results = examine(history, judged)
             with noting:

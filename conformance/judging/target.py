@@ -59,8 +59,7 @@ def target_of_factory(
     """A factory, in the simulated world or on real sockets.
 
     Raises:
-        AdapterError: It is none.
-        SimulationError: Its sender does what can't be simulated.
+        CouldNotJudgeError: It is none, or its sender does what can't be simulated.
     """
     world = TcpWorld(at_a_time=at_a_time) if real else SimulatedWorld()
     simplest = next(scenario for scenario in SCENARIOS if scenario.name == _SIMPLEST)
@@ -145,8 +144,7 @@ def claimed_capabilities(world: World, factory: Factory, scenario: Scenario) -> 
     """What the senders of a factory claim, found out by opening one in a scenario.
 
     Raises:
-        AdapterError: The factory is none.
-        SimulationError: The sender does what can't be simulated.
+        CouldNotJudgeError: The factory is none, or the sender does what can't be simulated.
     """
     index = Index(world.perform(scenario, factory))
     return next(iter(index.senders.values())).opened.capabilities

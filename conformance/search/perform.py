@@ -54,8 +54,8 @@ def perform(schedule: Schedule, factory: Factory) -> History:
     """Perform a schedule; the same schedule with the same sender makes the same history, to the byte.
 
     Raises:
-        AdapterError: The sender broke the contract of a factory.
-        SimulationError: The sender did what can't be simulated, waited for what can't come, or spins.
+        CouldNotJudgeError: The sender broke the contract of a factory, did what can't be simulated, waited for what
+            can't come, or spins.
     """
     scenario = Scenario(
         name="a-schedule",

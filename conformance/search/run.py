@@ -7,11 +7,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from conformance.errors import AdapterError
+from conformance.errors import CouldNotJudgeError
 from conformance.judging.judge import examine
 from conformance.search.generate import Drawer
 from conformance.search.perform import perform
-from conformance.simulation import SimulationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -63,8 +62,8 @@ def examine_schedule(schedule: Schedule, factory: Factory, rules: Sequence[Rule]
     """Perform a schedule with senders from the factory, and hold the history against the rules."""
     try:
         history = perform(schedule, factory)
-    except (AdapterError, SimulationError) as error:
-        return Examined(schedule=schedule, error=f"{type(error).__name__}: {error}")
+    except CouldNotJudgeError as error:
+        return Examined(schedule=schedule, error=error.reason)
     findings = examine(history, rules)
     return Examined(
         schedule=schedule,
