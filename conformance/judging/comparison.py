@@ -86,9 +86,9 @@ def compare(
     def outcome(world: World, scenario: Scenario) -> Outcome:
         try:
             history = world.perform(scenario, factory)
+            broken = contradictions(history, scenario, capabilities)
         except CouldNotJudgeError as error:
             return Outcome(error=error.reason)
-        broken = contradictions(history, scenario, capabilities)
         return Outcome(history=history, violations=tuple(each for each in broken if each.rule in rules))
 
     found: dict[str, dict[str, Outcome]] = {scenario.name: {} for scenario in scenarios}

@@ -145,3 +145,24 @@ def test_a_world_that_can_not_judge_leaves_the_others_their_say() -> None:
     assert simulated.judgement is Judgement.NOT_JUDGED
     assert (simulated.error or "").startswith("NotSimulatedError: ")
     assert (tcp.judgement, tcp.error) == (Judgement.PASSED, None)
+
+
+def test_a_world_in_which_a_scenario_was_cut_short_leaves_the_others_their_say() -> None:
+    """What would have come is unknown there, and known in the other."""
+
+    async def waits_longer_than_one_world_does(stage: Stage) -> None:
+        sender = await stage.open()
+        await stage.pause(30)
+        await sender.stop()
+
+    [compared] = compare(
+        PlainSender,
+        scenarios=[scenario(waits_longer_than_one_world_does)],
+        worlds={"simulator": SimulatedWorld(), "TCP": TcpWorld(patience=0.05)},
+        rules={"DRN-8"},
+        capabilities=CAPABILITIES,
+    )
+    simulated, tcp = compared.outcomes["simulator"], compared.outcomes["TCP"]
+    assert simulated.judgement is Judgement.PASSED
+    assert tcp.judgement is Judgement.NOT_JUDGED
+    assert (tcp.error or "").startswith("AdapterError: the scenario was cut short after 0.05 s")
