@@ -16,8 +16,13 @@ from conformance.harness.in_process import maker_of
 from conformance.harness.scenario import Scenario
 from conformance.harness.worlds import SimulatedWorld, TcpWorld
 from conformance.judging.comparison import compare
+from conformance.judging.target import Target
 from conformance.judging.verdicts import Judgement
+from conformance.rules.catalogue import RULES
+from conformance.search.generate import Drawer
+from conformance.search.run import examine_schedule
 from conformance.simulation import DeadlockError, NotSimulatedError
+from conformance.testing import SenderConformance
 from fake_backend import FakeBackendError
 from tests.conformance.mutants.plain_sender import PlainSender
 
@@ -130,6 +135,33 @@ def test_the_reason_crosses_processes() -> None:
     """A search has several, and says in one what happened in another."""
     error = pickle.loads(pickle.dumps(CouldNotJudgeError("no", name="DeadlockError")))  # noqa: S301 - our own
     assert error.reason == "DeadlockError: no"
+
+
+@pytest.fixture
+def broken_backend(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every performance in virtual time ends with an error of the backend."""
+
+    def fails(*_: Any, **__: Any) -> None:
+        raise FakeBackendError("it has no URL yet")
+
+    monkeypatch.setattr("conformance.harness.worlds.simulate", fails)
+
+
+@pytest.mark.usefixtures("broken_backend")
+def test_a_search_says_what_the_backend_failed_with() -> None:
+    """It is neither a broken rule nor the end of the search's process."""
+    examined = examine_schedule(Drawer().draw(seed=1, index=0), PlainSender, RULES)
+    assert (examined.error, examined.breaks) == ("FakeBackendError: it has no URL yet", "FakeBackendError")
+
+
+@pytest.mark.usefixtures("broken_backend")
+def test_a_test_of_pytest_says_what_the_backend_failed_with() -> None:
+    """It fails with the story and the reason, and shows no traceback of ours."""
+    with pytest.raises(
+        pytest.fail.Exception, match=r"could not be judged\.\nFakeBackendError: it has no URL yet"
+    ) as raised:
+        SenderConformance().test_scenario(Target(factory=PlainSender), scenario(_sleeps_in_a_thread))
+    assert not raised.value.pytrace
 
 
 def test_a_world_that_can_not_judge_leaves_the_others_their_say() -> None:
