@@ -23,8 +23,8 @@ def nothing_is_lost(facts: Facts, found: Findings) -> None:
         missing = facts.losses.of(sender)
         if missing and not facts.outages.excuse(sender):
             altered = facts.alterations.accepted(facts.index.run(sender.run_id))
-            elsewise = sum((call.sender, call.call) in altered for call in missing)
-            hint = f"; {elsewise} of them may have arrived altered (see WIRE-4)" if elsewise else ""
+            altered_ones = sum((call.sender, call.call) in altered for call in missing)
+            hint = f"; {altered_ones} of them may have arrived altered (see WIRE-4)" if altered_ones else ""
             found.violate(
                 f"{len(missing)} of {len(sender.accepted)} events that enqueue accepted never reached the backend, "
                 f"although nothing prevented it{hint}",

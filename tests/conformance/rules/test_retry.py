@@ -21,6 +21,11 @@ def told(**settings: float) -> Story:
     return Story(settings=settings).open().enqueue(event(1), event(2))
 
 
+def busy() -> Story:
+    """The same on a machine that may be late by 0.3 s."""
+    return Story(slack=0.3).open().enqueue(event(1), event(2))
+
+
 def failing(gaps: Iterable[float], story: Story | None = None, run_id: str = "run-1") -> Story:
     """Requests are answered 503, with pauses in between."""
     story = told() if story is None else story
@@ -157,6 +162,7 @@ CASES = [
         "RTY-4", "as long as it was asked to", failing([1.0] * 8, told().request(status=503, retry_after=1.0))
     ),
     breaks("RTY-4", "they stay", failing([1.0] * 8), "the delays don't grow", "RequestStarted", "RequestStarted"),
+    keeps("RTY-4", "a busy machine stretched the first", failing([1.0] + [0.9] * 8, busy())),
     breaks("RTY-4", "they are alike", two_runs(GROWING, GROWING), "not jittered", "RequestStarted", "RequestStarted"),
     is_silent_on("RTY-4", "chance, in too short a time to tell", failing([0.18, 0.05, 0.03, 0.17, 0.04, 0.07, 0.09])),
     keeps("RTY-5", "short again", failing(GROWING, failing(GROWING).request((1, event(1)), last=1))),
