@@ -4,7 +4,8 @@ import os
 import runpy
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -35,12 +36,18 @@ class Hidden(MetaPathFinder):
         return None
 
 
-def hide(monkeypatch: pytest.MonkeyPatch, *names: str, ours: str) -> None:
-    """Hide packages, and have our own package imported anew from a module on."""
-    for loaded in list(sys.modules):
-        if loaded.partition(".")[0] in names or loaded == ours:
-            monkeypatch.delitem(sys.modules, loaded)
-    monkeypatch.setattr(sys, "meta_path", [Hidden(*names), *sys.meta_path])
+@contextmanager
+def hidden(*names: str, ours: str) -> Iterator[None]:
+    """Hide packages, inside, and have our own package imported anew from a module on.
+
+    No longer than that: pytest's plugins import what they need when they first need it.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        for loaded in list(sys.modules):
+            if loaded.partition(".")[0] in names or loaded == ours:
+                patch.delitem(sys.modules, loaded)
+        patch.setattr(sys, "meta_path", [Hidden(*names), *sys.meta_path])
+        yield
 
 
 def run_python(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -93,8 +100,8 @@ def test_a_missing_extra_is_named_with_what_to_install(
     for loaded in list(sys.modules):
         if loaded.startswith(("fake_backend", f"sendproof.{command}", "sendproof.progress")):
             monkeypatch.delitem(sys.modules, loaded)
-    hide(monkeypatch, missing, ours=f"sendproof.{command}")
-    result = CliRunner().invoke(sendproof, [command, "--help"])
+    with hidden(missing, ours=f"sendproof.{command}"):
+        result = CliRunner().invoke(sendproof, [command, "--help"])
     assert result.exit_code == 2
     expected = f"sendproof {command} needs more packages ({missing} is missing): {how_to_install(extra)}"
     assert expected in result.output
@@ -114,9 +121,9 @@ def test_the_judge_names_its_own_extra(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_module_of_ours_that_is_missing_is_a_bug_and_shows_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """No extra would help, so none is named."""
-    hide(monkeypatch, "reference", ours="sendproof.send")
     monkeypatch.delitem(sys.modules, "sendproof.shipment", raising=False)
-    result = CliRunner().invoke(sendproof, ["send", "--help"])
+    with hidden("reference", ours="sendproof.send"):
+        result = CliRunner().invoke(sendproof, ["send", "--help"])
     assert isinstance(result.exception, ModuleNotFoundError)
 
 
@@ -134,9 +141,8 @@ def test_without_click_the_command_says_how_to_get_it(
     arguments: list[str], extra: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """`pip install .` alone installs the command, too; what it is asked for is enough to know what it takes."""
-    hide(monkeypatch, "click", ours="sendproof.commands")
     monkeypatch.setattr(sys, "argv", ["sendproof", *arguments])
-    with pytest.raises(SystemExit) as ended:
+    with hidden("click", ours="sendproof.commands"), pytest.raises(SystemExit) as ended:
         cli.main()
     assert ended.value.code == 2
     expected = f"Error: sendproof needs more packages (click is missing): {how_to_install(extra)}\n"
@@ -149,17 +155,15 @@ def test_without_click_the_version_is_told(monkeypatch: pytest.MonkeyPatch, caps
     with pytest.raises(SystemExit):
         cli.main()
     told = capsys.readouterr().out
-    hide(monkeypatch, "click", ours="sendproof.commands")
-    with pytest.raises(SystemExit) as ended:
+    with hidden("click", ours="sendproof.commands"), pytest.raises(SystemExit) as ended:
         cli.main()
     assert ended.value.code == 0
     assert capsys.readouterr().out == told
 
 
-def test_another_missing_module_is_not_mistaken_for_click(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_missing_module_is_not_mistaken_for_click() -> None:
     """It would be a bug, and is not hidden."""
-    hide(monkeypatch, "typing", ours="sendproof.commands")
-    with pytest.raises(ModuleNotFoundError, match="typing"):
+    with hidden("typing", ours="sendproof.commands"), pytest.raises(ModuleNotFoundError, match="typing"):
         cli.main()
 
 
