@@ -35,7 +35,7 @@ class Backoff:
         ceiling = min(config.max_retry_delay, config.retry_delay * 2.0 ** min(self._failures, _MOST_DOUBLINGS))
         self._failures += 1
         asked = min(retry_after or 0.0, config.max_retry_after)
-        self.asked_until = now + asked
+        self.asked_until = now + asked if asked else -math.inf
         delay = max(ceiling * self._draw(), asked)
         self.pause(now, delay)
         return delay

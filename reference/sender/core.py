@@ -140,7 +140,7 @@ class SenderCore:
         not_before = self._backoff.not_before
         if self._draining and not self._buffer and not completing:
             self._finish(None)
-        elif self._draining and self._backoff.asked_until > self._deadline:
+        elif self._draining and now < self._backoff.asked_until > self._deadline:
             self.give_up(f"the backend asked to wait {self._backoff.asked_until - now:.3g} s more, past the deadline")
         if self._finished:
             return Finish()

@@ -228,3 +228,27 @@ def test_requests_and_failures_are_counted() -> None:
     core.answer(200, 1)
     stats = core.core.stats()
     assert (stats.requests, stats.failed_requests) == (5, 1)
+
+
+@pytest.mark.parametrize("retry_after", [None, 0.0])
+def test_a_failure_past_the_deadline_is_no_wait_that_was_asked_for(retry_after: float | None) -> None:
+    """The deadline of the drain ends it, which is the shell's; nobody asked for anything."""
+    core = Driver().started()
+    core.core.stop(complete=True, deadline=core.now)
+    core.window()
+    core.now += 1.0
+    core.answer(503, retry_after=retry_after)
+    core.waiting_until()
+
+
+def test_a_wait_past_the_deadline_that_was_asked_for_ends_the_drain() -> None:
+    """All it could do is wait (RTY-3, DRN-3)."""
+    core = Driver().started()
+    core.core.stop(complete=True, deadline=core.now + 5.0)
+    core.window()
+    core.answer(503, retry_after=60.0)
+    assert core.is_over()
+    assert (
+        core.core.report().why
+        == "the backend asked to wait 60 s more, past the deadline; the last trouble was: " + ("503 answer 503")
+    )
