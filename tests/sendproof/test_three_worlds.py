@@ -47,7 +47,7 @@ def rows(result: Result) -> dict[str, str]:
 def test_a_sender_that_conforms_passes_in_all_worlds(url: str) -> None:
     """Each scenario of the network that attacks the rule has a row, with three verdicts."""
     result = run(*REFERENCE, "--toxiproxy", url, "--rule", "DRN-3")
-    assert (result.exit_code, result.stderr) == (0, "")
+    assert (result.exit_code, result.stderr.strip()) == (0, "")
     attacks = [each.name for each in SCENARIOS if each.is_of_the_network and "DRN-3" in each.rules]
     assert rows(result) == dict.fromkeys(attacks, "passed passed passed")
     assert result.stdout.splitlines()[-1] == f"{len(attacks)} scenarios in three worlds: {len(attacks)} passed in all"
