@@ -46,7 +46,7 @@ class End(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class _Fate:
-    """How one connection ends: after so many bytes, or at so manieth piece, of the direction that it is about."""
+    """How one connection ends: after n bytes, or at the n-th piece, of the direction that it is about."""
 
     end: End
     bytes: int

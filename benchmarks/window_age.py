@@ -30,7 +30,7 @@ FAR = LinkConditions(latency=0.025)
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
-    """A program that has so many events, one `every` so many seconds; 0 has all of them at once."""
+    """A program that has n events, one every `every` seconds; 0 has all of them at once."""
 
     name: str
     events: int

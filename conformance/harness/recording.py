@@ -59,7 +59,7 @@ class Recording:
             self.waiting_for.remove(what)
 
     async def until(self, condition: Callable[[], bool], within: float = 60.0) -> bool:
-        """Wait until something is so; gives whether it came to be within so many seconds of the script."""
+        """Wait until something is so; return whether it came to be within n seconds of the script."""
         began = self.now()
         deadline = began + self.seconds(within)
         while not condition():

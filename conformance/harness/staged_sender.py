@@ -96,7 +96,7 @@ class StagedSender:
         return self._sender.capabilities
 
     async def delivered(self, count: int | None = None, *, within: float = 40.0) -> bool:
-        """Wait until the backend has so many events of this run (all that were enqueued, if not told otherwise)."""
+        """Wait until the backend has n events of this run (all that were enqueued, unless a number is given)."""
         wanted = self._enqueues if count is None else count
         with self._recording.wait_for(f"sender {self._number} to deliver what it accepted"):
             return await self._recording.until(lambda: len(self._backend.run(self.run_id).events) >= wanted, within)

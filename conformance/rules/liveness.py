@@ -172,7 +172,7 @@ def _check_that_nothing_waits_between_requests(
 
 
 def _settling_after(facts: Facts, run: Run, count: int) -> float:
-    """How long a sender may wait after so many requests until it asks again where the backend stands."""
+    """Return how long a sender may wait after its n-th request until it asks again where the backend stands."""
     is_asked_again = count > 1 and run.requests[count - 1].kind == "sync"
     return facts.settings.settle_delay if is_asked_again else 0.0
 
